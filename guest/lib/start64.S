@@ -1,0 +1,8 @@
+/* The first instructions of a long-mode guest in C: main(args), then end with what it returns. */
+	.section .text.start, "ax"
+	.globl	start
+start:
+	call	main
+	mov	%eax, %edi
+	call	guest_exit
+	.section .note.GNU-stack, "", @progbits

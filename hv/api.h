@@ -1,0 +1,299 @@
+/**
+ * @file api.h
+ * The door between the core, which does only what needs privilege, and everything outside it:
+ * device models, loaders, the VM loop, configuration.
+ *
+ * The shape is that of NetBSD's libnvmm. Handles are small ids, arguments are structs that the
+ * core copies, and no pointer stays on the other side: the door will become a system call when
+ * the outside moves to ring 3. The outside may use nothing of the core but what is declared here;
+ * `make check` proves it against api.syms.
+ *
+ * Every function returns 0 (or a result >= 0) or a negated error number of lib/errno.h.
+ */
+#ifndef API_H
+#define API_H
+
+#include "lib/errno.h"
+#include "lib/types.h"
+
+#define HV_MAX_VMS		128
+#define HV_MAX_VCPUS		256	/* in one VM */
+#define HV_MAX_REGIONS		8	/* of guest memory in one VM */
+#define HV_MAX_CPUID		64	/* entries of a CPUID policy */
+#define HV_MAX_MSRS		64	/* entries of an MSR policy */
+#define HV_NAME_MAX		32	/* bytes of a name, terminator included */
+
+/* ---- The machine that we run on ------------------------------------------------------------- */
+
+/** What the hardware can do for us. */
+struct hv_capability {
+	char backend[8];	/**< "svm" or "vmx" */
+	u32 asids;		/**< address-space ids (SVM) or VPIDs (VMX), 0 when there are none */
+	u64 memory_free;	/**< bytes of host memory that are free */
+	u64 memory_total;	/**< bytes of host memory that the hypervisor manages */
+	u64 xcr0;		/**< the XCR0 bits that a guest may set (SDM vol. 1, 13.3) */
+};
+
+int hv_capability(struct hv_capability *out);
+
+/** A file that the boot loader put into memory. */
+struct hv_module {
+	char name[HV_NAME_MAX];
+	u64 size;		/**< bytes */
+};
+
+/** @return -ENOENT when there is no module `index` (from 0) */
+int hv_module_info(u32 index, struct hv_module *out);
+/** Copy bytes of a module. @return bytes copied, fewer than `size` at its end; -ENOENT */
+s64 hv_module_read(u32 index, u64 offset, void *buf, u64 size);
+
+/** Channel of the hypervisor's own messages on the console; VMs have 1 to HV_MAX_VMS. */
+#define HV_CONSOLE_HOST 0
+
+/** Write to a channel of the console. */
+void hv_console_write(u32 channel, const char *text, u64 size);
+
+/** Stop everything with a message: an error of the hypervisor's own, never a guest's doing. */
+__noreturn void hv_fatal(const char *message);
+
+/* ---- Threads -------------------------------------------------------------------------------- */
+
+/** Start a thread that calls entry(arg). It ends when `entry` returns. @return -ENOMEM */
+int hv_thread_start(const char *name, void (*entry)(u64 arg), u64 arg);
+/** Let other threads run. */
+void hv_thread_yield(void);
+/** Wait until all the threads that were started have ended. */
+void hv_thread_wait_all(void);
+
+/* ---- A machine ------------------------------------------------------------------------------ */
+
+/** A leaf of the CPUID policy. A leaf that is not listed reads as zeros. */
+struct hv_cpuid {
+	u32 leaf;
+	u32 subleaf;		/**< HV_CPUID_ANY: the leaf has no subleaves */
+	u32 eax, ebx, ecx, edx;
+};
+
+#define HV_CPUID_ANY 0xffffffffu
+
+/** What happens when a guest reads or writes an MSR. One that is not listed gives #GP. */
+enum hv_msr_rule {
+	HV_MSR_PASS,		/**< the guest has the register itself; it must be in state.def */
+	HV_MSR_READ_ONLY,	/**< reads as `value`; a write gives #GP */
+	HV_MSR_IGNORE,		/**< reads as `value`; a write has no effect */
+};
+
+struct hv_msr {
+	u32 index;
+	enum hv_msr_rule rule;
+	u64 value;
+};
+
+/** All that is fixed about a machine before it runs. */
+struct hv_machine_config {
+	char name[HV_NAME_MAX];
+	u64 budget;		/**< TSC ticks that a vCPU may spend in the guest; 0: no limit */
+	u32 cpuid_count;
+	u32 msr_count;
+	struct hv_cpuid cpuid[HV_MAX_CPUID];
+	struct hv_msr msr[HV_MAX_MSRS];
+};
+
+/** Make an empty machine. @return its id, 1 to HV_MAX_VMS; -ENOSPC, -ENOMEM */
+int hv_machine_create(void);
+/** Set name and policies; only before the first vCPU. @return -EINVAL, -EBUSY, -ENOENT */
+int hv_machine_configure(int vm, const struct hv_machine_config *config);
+/** End a machine and give its memory back. @return -EBUSY while one of its vCPUs runs */
+int hv_machine_destroy(int vm);
+
+/* ---- Guest memory --------------------------------------------------------------------------- */
+
+#define HV_PROT_READ	BIT(0)
+#define HV_PROT_WRITE	BIT(1)
+#define HV_PROT_EXEC	BIT(2)
+#define HV_PROT_ALL	(HV_PROT_READ | HV_PROT_WRITE | HV_PROT_EXEC)
+
+/**
+ * Give a machine memory, zeroed and contiguous, at guest physical address `gpa`.
+ * @param gpa,size  multiples of 4096
+ * @return -EINVAL (not aligned, wraps, above 2^46), -EEXIST (overlaps), -ENOSPC, -ENOMEM
+ */
+int hv_gpa_map(int vm, u64 gpa, u64 size, u32 prot);
+/** Take back memory that one hv_gpa_map() gave. @return -ENOENT when `gpa`, `size` are not its */
+int hv_gpa_unmap(int vm, u64 gpa, u64 size);
+/** Copy from or to guest memory. All or nothing. @return -EFAULT when any byte is not memory */
+int hv_gpa_read(int vm, u64 gpa, void *buf, u64 size);
+int hv_gpa_write(int vm, u64 gpa, const void *buf, u64 size);
+
+/* ---- A virtual CPU -------------------------------------------------------------------------- */
+
+/** The processor mode in which a vCPU starts. */
+enum hv_mode {
+	HV_MODE_REAL,		/**< 16-bit, CR0.PE = 0 */
+	HV_MODE_PROTECTED,	/**< 32-bit, flat segments, no paging */
+	HV_MODE_LONG,		/**< 64-bit, flat segments, paging on */
+};
+
+/** How a vCPU starts. */
+struct hv_vcpu_start {
+	enum hv_mode mode;
+	u64 rip;		/**< linear address of the first instruction */
+	u64 rsp;		/**< initial stack pointer */
+	u64 cr3;		/**< long mode: guest physical address of its PML4 */
+	u64 args[2];		/**< put into RDI and RSI */
+};
+
+/** General-purpose registers by their number in instruction encodings (SDM vol. 2, table 2-1). */
+enum hv_gpr {
+	HV_RAX, HV_RCX, HV_RDX, HV_RBX, HV_RSP, HV_RBP, HV_RSI, HV_RDI,
+	HV_R8, HV_R9, HV_R10, HV_R11, HV_R12, HV_R13, HV_R14, HV_R15,
+	HV_GPRS
+};
+
+enum hv_seg { HV_ES, HV_CS, HV_SS, HV_DS, HV_FS, HV_GS, HV_LDTR, HV_TR, HV_SEGS };
+
+/**
+ * A segment register with its hidden part. `attr` has the layout of a VMX access-rights field
+ * (SDM vol. 3, 24.4.1): type 3:0, S 4, DPL 6:5, P 7, AVL 12, L 13, D/B 14, G 15, unusable 16.
+ */
+struct hv_segment {
+	u16 selector;
+	u32 attr;
+	u32 limit;
+	u64 base;
+};
+
+struct hv_table {		/* GDTR and IDTR */
+	u64 base;
+	u32 limit;
+};
+
+#define HV_XSAVE_SIZE 4096	/* bytes; the area of every XCR0 bit that we allow fits */
+
+/** Kinds of event, numbered as in EVENTINJ and the VM-entry interruption information. */
+enum hv_event_type { HV_EVENT_INTR = 0, HV_EVENT_NMI = 2, HV_EVENT_EXCEPTION = 3, HV_EVENT_SOFT = 4 };
+
+/** Something to deliver through the guest's IDT. */
+struct hv_event {
+	u8 type;		/**< enum hv_event_type */
+	u8 vector;
+	u8 insn_len;		/**< HV_EVENT_SOFT: length of the INT instruction */
+	bool valid;
+	bool has_error;
+	u32 error;
+};
+
+/** The whole of a vCPU's state, in groups. hv/core/state.def says who keeps what where. */
+struct hv_vcpu_state {
+	/* HV_STATE_GPRS */
+	u64 gpr[HV_GPRS];
+	u64 rip, rflags;
+	/* HV_STATE_SEGS */
+	struct hv_segment seg[HV_SEGS];
+	struct hv_table gdtr, idtr;
+	/* HV_STATE_CRS */
+	u64 cr0, cr2, cr3, cr4, cr8, xcr0;
+	/* HV_STATE_DRS */
+	u64 dr[4], dr6, dr7;
+	/* HV_STATE_MSRS */
+	u64 efer, star, lstar, cstar, sfmask, kernel_gs_base;
+	u64 sysenter_cs, sysenter_esp, sysenter_eip, pat, tsc_aux, tsc_offset;
+	/* HV_STATE_INTR */
+	u64 interrupt_shadow;	/**< 1: interrupts are held for one instruction (STI, MOV SS) */
+	u64 nmi_blocked;
+	struct hv_event pending;	/**< an event whose delivery has not finished */
+	/* HV_STATE_FPU: the XSAVE area in its standard form (SDM vol. 1, 13.4) */
+	u8 xsave[HV_XSAVE_SIZE] __aligned(64);
+};
+
+#define HV_STATE_GPRS	BIT(0)
+#define HV_STATE_SEGS	BIT(1)
+#define HV_STATE_CRS	BIT(2)
+#define HV_STATE_DRS	BIT(3)
+#define HV_STATE_MSRS	BIT(4)
+#define HV_STATE_INTR	BIT(5)
+#define HV_STATE_FPU	BIT(6)
+#define HV_STATE_ALL	(BIT(7) - 1)
+
+/** Why a vCPU left the guest: one list for both kinds of hardware. exit.def has the names. */
+enum hv_exit_reason {
+#define EXIT_REASON(NAME, name, meaning) HV_EXIT_##NAME,
+#include "exit.def"
+#undef EXIT_REASON
+	HV_EXIT_REASONS
+};
+
+/** The name of a reason, as in the trace: "cpuid". */
+static inline const char *hv_exit_name(enum hv_exit_reason reason)
+{
+	static const char *const names[] = {
+#define EXIT_REASON(NAME, name, meaning) name,
+#include "exit.def"
+#undef EXIT_REASON
+	};
+
+	return reason < HV_EXIT_REASONS ? names[reason] : "?";
+}
+
+/** A VM exit, in neutral terms. What is not named for a reason is not set. */
+struct hv_exit {
+	enum hv_exit_reason reason;
+	u32 code;		/**< the hardware's number of it */
+	u64 rip;		/**< of the instruction that left the guest */
+	u64 next_rip;		/**< of the one after it; 0 when the hardware does not tell */
+	u64 value;		/**< the one number that says most about it; goes into the trace */
+	union {
+		struct {	/* IO */
+			u16 port;
+			u8 size;	/* 1, 2, 4 */
+			bool in;
+			bool string;	/* INS, OUTS */
+			bool rep;
+			u32 data;	/* OUT: the value. IN: answer here, before the next run */
+		} io;
+		struct {	/* MEMORY: no translation, or not for this access */
+			u64 gpa;
+			bool write, fetch, present;
+		} memory;
+		struct {	/* RDMSR, WRMSR */
+			u32 index;
+		} msr;
+		struct {	/* CR: MOV to or from a control register, CLTS, LMSW */
+			u8 cr, gpr;
+			bool write, clts, lmsw;
+			u16 lmsw_source;
+		} cr;
+		struct {	/* EXCEPTION */
+			u8 vector;
+			bool has_error;
+			u32 error;
+		} exception;
+	};
+};
+
+/** Make vCPU `index` (from 0) of a machine. @return -EEXIST, -EINVAL, -ENOMEM */
+int hv_vcpu_create(int vm, u32 index, const struct hv_vcpu_start *start);
+/** Read the groups `groups` (HV_STATE_*); the others stay as they are. @return -ENOENT, -EBUSY */
+int hv_vcpu_getstate(int vm, u32 index, struct hv_vcpu_state *state, u64 groups);
+/** Write groups. @return -EINVAL when a value could not be loaded by hardware; -ENOENT, -EBUSY */
+int hv_vcpu_setstate(int vm, u32 index, const struct hv_vcpu_state *state, u64 groups);
+/** Queue an event; an interrupt waits for its window. @return -EAGAIN while one is queued */
+int hv_vcpu_inject(int vm, u32 index, const struct hv_event *event);
+/**
+ * Run a vCPU until the outside has something to do. The calling thread may be switched out.
+ * @param exit  in: the answer to the last exit (io.data of an IN); out: the new exit
+ */
+int hv_vcpu_run(int vm, u32 index, struct hv_exit *exit);
+/** Make hv_vcpu_run() return with HV_EXIT_STOPPED, now or when it is next called. */
+int hv_vcpu_stop(int vm, u32 index);
+/**
+ * Say why the hardware refused the last entry: rule `n` (from 0) that the control block breaks.
+ * @return -ENOENT when there are no more
+ */
+struct hv_refusal {
+	char sentence[160];	/**< names the field or rule */
+	char section[48];	/**< "APM vol. 2, 15.5.1" */
+};
+int hv_vcpu_refusal(int vm, u32 index, u32 n, struct hv_refusal *out);
+
+#endif

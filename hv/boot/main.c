@@ -1,0 +1,59 @@
+/* From head.S to the first VM: everything is brought up here, in order. */
+#include "boot/multiboot.h"
+#include "core/console.h"
+#include "core/cpu.h"
+#include "core/fpu.h"
+#include "core/panic.h"
+#include "core/trace.h"
+#include "hvm/hvm.h"
+#include "lib/string.h"
+#include "mm/pmm.h"
+#include "vmm/vmm.h"
+#include "x86/apic.h"
+#include "x86/paging.h"
+
+/* How often the timer ends a guest's run, in TSC ticks. */
+#define TICK 1000000
+
+static struct cpu boot_cpu;
+
+/* Words with a meaning for us; see README.md. */
+static void command_line(void)
+{
+	char *p = boot_info.command_line;
+
+	while (*p) {
+		bool first = p == boot_info.command_line;
+		char *word = p;
+
+		while (*p && *p != ' ')
+			p++;
+		if (*p)
+			*p++ = '\0';
+		if (!strncmp(word, "end=", 4))
+			machine_end_by(word + 4);
+		else if (!strcmp(word, "trace=exits"))
+			trace_streaming = true;
+		else if (*word && !(first && !strchr(word, '=')))	/* that is our own name */
+			printf("command line: \"%s\" is not known, left out\n", word);
+	}
+}
+
+__noreturn void hv_main(u32 magic, u32 info);
+__noreturn void hv_main(u32 magic, u32 info)
+{
+	console_init();
+	cpu_init(&boot_cpu, 0);
+	multiboot_read(magic, info);
+	command_line();
+	printf("Nestling\n");
+
+	pmm_init();
+	paging_init(pmm_top());
+	printf("memory: %lu MiB, %lu MiB free\n", pmm_total_pages() >> 8, pmm_free_pages() >> 8);
+	fpu_init();
+	hvm_init();
+	apic_timer_periodic(TICK);
+
+	machine_end(vmm_main());
+}

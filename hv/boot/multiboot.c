@@ -1,0 +1,102 @@
+/* See multiboot.h. Field names are the specification's (3.3, "Boot information format"). */
+#include "boot/multiboot.h"
+
+#include "core/console.h"
+#include "core/panic.h"
+#include "lib/string.h"
+#include "mm/pmm.h"
+
+struct boot_info boot_info;
+
+struct multiboot_info {
+	u32 flags;
+#define MBI_MEMORY	BIT(0)
+#define MBI_CMDLINE	BIT(2)
+#define MBI_MODS	BIT(3)
+#define MBI_MMAP	BIT(6)
+	u32 mem_lower, mem_upper;	/* KiB below 1 MiB, KiB from 1 MiB up */
+	u32 boot_device;
+	u32 cmdline;
+	u32 mods_count, mods_addr;
+	u32 syms[4];
+	u32 mmap_length, mmap_addr;
+} __packed;
+
+struct multiboot_module {
+	u32 mod_start, mod_end, string, reserved;
+} __packed;
+
+struct multiboot_mmap {
+	u32 size;			/* of the rest of this entry */
+	u64 base, length;
+	u32 type;			/* 1: available RAM */
+} __packed;
+
+static const void *at(u32 address)
+{
+	return phys_to_virt(hpa(address));
+}
+
+static void read_module(const struct multiboot_module *m)
+{
+	struct boot_module *out = &boot_info.module[boot_info.module_count++];
+	const char *name = m->string ? at(m->string) : "";
+	char word[256];
+	char *end, *slash;
+
+	strlcpy(word, name, sizeof(word));
+	end = strchr(word, ' ');
+	if (end)
+		*end = '\0';
+	slash = strrchr(word, '/');
+	strlcpy(out->name, slash ? slash + 1 : word, sizeof(out->name));
+	out->start = hpa(m->mod_start);
+	out->size = m->mod_end - m->mod_start;
+}
+
+static void add_memory(u64 start, u64 size, bool usable)
+{
+	if (boot_info.memory_count == BOOT_MAX_MEMORY) {
+		printf("memory map: entry at 0x%lx left out, there are too many\n", start);
+		return;
+	}
+	boot_info.memory[boot_info.memory_count++] =
+		(struct boot_memory){ .start = hpa(start), .size = size, .usable = usable };
+}
+
+static void read_memory(const struct multiboot_info *mbi)
+{
+	u32 offset = 0;
+
+	if (!(mbi->flags & MBI_MMAP)) {
+		add_memory(MiB(1), KiB(mbi->mem_upper), true);
+		return;
+	}
+	while (offset < mbi->mmap_length) {
+		const struct multiboot_mmap *e = at(mbi->mmap_addr + offset);
+
+		add_memory(e->base, e->length, e->type == 1);
+		offset += e->size + sizeof(e->size);
+	}
+}
+
+void multiboot_read(u32 magic, u32 info)
+{
+	const struct multiboot_info *mbi = at(info);
+
+	if (magic != MULTIBOOT_MAGIC)
+		panic("not started by a multiboot loader: EAX is 0x%x", magic);
+	if (!(mbi->flags & (MBI_MMAP | MBI_MEMORY)))
+		panic("the boot loader gave no memory map");
+	if (mbi->flags & MBI_CMDLINE)
+		strlcpy(boot_info.command_line, at(mbi->cmdline), sizeof(boot_info.command_line));
+	if (mbi->flags & MBI_MODS) {
+		const struct multiboot_module *m = at(mbi->mods_addr);
+
+		if (mbi->mods_count > BOOT_MAX_MODULES)
+			panic("%u modules; %u are the limit", mbi->mods_count, BOOT_MAX_MODULES);
+		for (u32 i = 0; i < mbi->mods_count; i++)
+			read_module(&m[i]);
+	}
+	read_memory(mbi);
+}

@@ -1,0 +1,49 @@
+/**
+ * @file multiboot.h
+ * What the boot loader hands over (Multiboot 0.6.96). QEMU, GRUB and our own boot sector do.
+ */
+#ifndef BOOT_MULTIBOOT_H
+#define BOOT_MULTIBOOT_H
+
+#define MULTIBOOT_HEADER_MAGIC	0x1badb002
+#define MULTIBOOT_HEADER_FLAGS	0x00000003	/* modules on page borders; memory map, please */
+#define MULTIBOOT_MAGIC		0x2badb002	/* in EAX at entry */
+
+#ifndef __ASSEMBLER__
+
+#include "api.h"
+#include "mm/types.h"
+
+/** A stretch of memory and whether it is RAM that we may use. */
+struct boot_memory {
+	hpa_t start;
+	u64 size;
+	bool usable;
+};
+
+/** A file that the boot loader put into memory. */
+struct boot_module {
+	hpa_t start;
+	u64 size;
+	char name[HV_NAME_MAX];	/**< the last part of its path, without arguments */
+};
+
+#define BOOT_MAX_MEMORY		32
+#define BOOT_MAX_MODULES	64
+
+/** The boot information, copied before anything could overwrite it. */
+struct boot_info {
+	char command_line[512];
+	struct boot_memory memory[BOOT_MAX_MEMORY];
+	u32 memory_count;
+	struct boot_module module[BOOT_MAX_MODULES];
+	u32 module_count;
+};
+
+extern struct boot_info boot_info;
+
+/** Copy what EAX and EBX had at entry into boot_info. Panics when it is not multiboot. */
+void multiboot_read(u32 magic, u32 info);
+
+#endif
+#endif

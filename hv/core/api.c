@@ -1,0 +1,302 @@
+/*
+ * The door, core side: ids become pointers, arguments are checked and copied, and only then does
+ * anything happen. See api.h.
+ */
+#include "api.h"
+
+#include "boot/multiboot.h"
+#include "core/console.h"
+#include "core/fpu.h"
+#include "core/panic.h"
+#include "core/thread.h"
+#include "core/vcpu.h"
+#include "hvm/hvm.h"
+#include "lib/string.h"
+#include "mm/gmem.h"
+#include "mm/p2m_flat.h"
+#include "mm/pmm.h"
+
+#define VM_PAGES (ROUND_UP(sizeof(struct vm), PAGE_SIZE) / PAGE_SIZE)
+
+static struct vm *vms[HV_MAX_VMS + 1];		/* by id; 0 stays empty */
+
+static struct vm *vm_of(int id)
+{
+	return id > 0 && id <= HV_MAX_VMS ? vms[id] : NULL;
+}
+
+static struct vcpu *vcpu_of(int id, u32 index)
+{
+	struct vm *vm = vm_of(id);
+
+	return vm && index < HV_MAX_VCPUS ? vm->vcpu[index] : NULL;
+}
+
+/* ---- The machine that we run on ------------------------------------------------------------- */
+
+int hv_capability(struct hv_capability *out)
+{
+	*out = (struct hv_capability){
+		.asids = hvm_caps.asids,
+		.memory_free = pmm_free_pages() * PAGE_SIZE,
+		.memory_total = pmm_total_pages() * PAGE_SIZE,
+		.xcr0 = fpu_guest_xcr0(),
+	};
+	strlcpy(out->backend, hvm->name, sizeof(out->backend));
+	return 0;
+}
+
+int hv_module_info(u32 index, struct hv_module *out)
+{
+	if (index >= boot_info.module_count)
+		return -ENOENT;
+	memcpy(out->name, boot_info.module[index].name, sizeof(out->name));
+	out->size = boot_info.module[index].size;
+	return 0;
+}
+
+s64 hv_module_read(u32 index, u64 offset, void *buf, u64 size)
+{
+	const struct boot_module *m = &boot_info.module[index];
+
+	if (index >= boot_info.module_count)
+		return -ENOENT;
+	if (offset >= m->size)
+		return 0;
+	if (size > m->size - offset)
+		size = m->size - offset;
+	memcpy(buf, (u8 *)phys_to_virt(m->start) + offset, size);
+	return (s64)size;
+}
+
+void hv_console_write(u32 channel, const char *text, u64 size)
+{
+	if (channel <= HV_MAX_VMS)
+		console_write(channel, text, size);
+}
+
+int hv_thread_start(const char *name, void (*entry)(u64 arg), u64 arg)
+{
+	return thread_start(name, entry, arg);
+}
+
+void hv_thread_yield(void)
+{
+	thread_yield();
+}
+
+void hv_thread_wait_all(void)
+{
+	thread_wait_all();
+}
+
+/* ---- A machine ------------------------------------------------------------------------------ */
+
+static void vm_free(struct vm *vm)
+{
+	vms[vm->id] = NULL;
+	if (vm->p2m_root.v)
+		p2m_flat_fini(vm);
+	vm->ops->vm_fini(vm);
+	pmm_free(vm, VM_PAGES);
+}
+
+int hv_machine_create(void)
+{
+	struct vm *vm;
+	int id = 1;
+
+	while (id <= HV_MAX_VMS && vms[id])
+		id++;
+	if (id > HV_MAX_VMS)
+		return -ENOSPC;
+	vm = pmm_alloc(VM_PAGES, PAGE_SIZE);
+	if (!vm)
+		return -ENOMEM;
+	vm->id = id;
+	vm->ops = hvm;
+	vms[id] = vm;
+	if (p2m_flat_init(vm) || vm->ops->vm_init(vm)) {
+		vm_free(vm);
+		return -ENOMEM;
+	}
+	return id;
+}
+
+int hv_machine_configure(int id, const struct hv_machine_config *config)
+{
+	struct vm *vm = vm_of(id);
+
+	if (!vm)
+		return -ENOENT;
+	if (vm->vcpu_count)
+		return -EBUSY;
+	if (config->cpuid_count > HV_MAX_CPUID || config->msr_count > HV_MAX_MSRS)
+		return -EINVAL;
+	vm->config = *config;
+	vm->config.name[HV_NAME_MAX - 1] = '\0';
+	return msr_policy_apply(vm);
+}
+
+int hv_machine_destroy(int id)
+{
+	struct vm *vm = vm_of(id);
+
+	if (!vm)
+		return -ENOENT;
+	for (u32 i = 0; i < HV_MAX_VCPUS; i++) {
+		if (vm->vcpu[i] && vm->vcpu[i]->running)
+			return -EBUSY;
+	}
+	for (u32 i = 0; i < HV_MAX_VCPUS; i++) {
+		if (vm->vcpu[i])
+			vcpu_destroy(vm->vcpu[i]);
+	}
+	vm_free(vm);
+	return 0;
+}
+
+/* ---- Guest memory --------------------------------------------------------------------------- */
+
+int hv_gpa_map(int id, u64 at, u64 size, u32 prot)
+{
+	struct vm *vm = vm_of(id);
+
+	if (!vm)
+		return -ENOENT;
+	if (!(prot & HV_PROT_READ) || prot & ~(u32)HV_PROT_ALL)
+		return -EINVAL;
+	return p2m_flat_map(vm, gpa(at), size, prot);
+}
+
+int hv_gpa_unmap(int id, u64 at, u64 size)
+{
+	struct vm *vm = vm_of(id);
+
+	return vm ? p2m_flat_unmap(vm, gpa(at), size) : -ENOENT;
+}
+
+int hv_gpa_read(int id, u64 at, void *buf, u64 size)
+{
+	struct vm *vm = vm_of(id);
+
+	return vm ? gmem_read(vm, gpa(at), buf, size) : -ENOENT;
+}
+
+int hv_gpa_write(int id, u64 at, const void *buf, u64 size)
+{
+	struct vm *vm = vm_of(id);
+
+	return vm ? gmem_write(vm, gpa(at), buf, size) : -ENOENT;
+}
+
+/* ---- A virtual CPU -------------------------------------------------------------------------- */
+
+int hv_vcpu_create(int id, u32 index, const struct hv_vcpu_start *start)
+{
+	struct hv_vcpu_start copy = *start;
+	struct vm *vm = vm_of(id);
+
+	if (!vm)
+		return -ENOENT;
+	if (index >= HV_MAX_VCPUS || copy.mode > HV_MODE_LONG)
+		return -EINVAL;
+	if (vm->vcpu[index])
+		return -EEXIST;
+	return vcpu_create(vm, index, &copy);
+}
+
+int hv_vcpu_getstate(int id, u32 index, struct hv_vcpu_state *state, u64 groups)
+{
+	struct vcpu *v = vcpu_of(id, index);
+
+	if (!v)
+		return -ENOENT;
+	if (v->running)
+		return -EBUSY;
+	vcpu_getstate(v, state, groups);
+	return 0;
+}
+
+int hv_vcpu_setstate(int id, u32 index, const struct hv_vcpu_state *state, u64 groups)
+{
+	struct vcpu *v = vcpu_of(id, index);
+
+	if (!v)
+		return -ENOENT;
+	if (v->running)
+		return -EBUSY;
+	return vcpu_setstate(v, state, groups);
+}
+
+int hv_vcpu_inject(int id, u32 index, const struct hv_event *event)
+{
+	struct vcpu *v = vcpu_of(id, index);
+	struct hv_event e = *event;
+
+	if (!v)
+		return -ENOENT;
+	if (e.type != HV_EVENT_INTR && e.type != HV_EVENT_NMI)
+		return -EINVAL;
+	if (v->queued.valid)
+		return -EAGAIN;
+	e.valid = true;
+	v->queued = e;
+	return 0;
+}
+
+int hv_vcpu_run(int id, u32 index, struct hv_exit *exit)
+{
+	struct vcpu *v = vcpu_of(id, index);
+	struct hv_exit x = { .reason = HV_EXIT_UNKNOWN };	/* no byte of our stack goes out */
+
+	if (!v)
+		return -ENOENT;
+	if (v->running)
+		return -EBUSY;
+	v->running = true;
+	x.io.data = exit->io.data;
+	vcpu_run(v, &x);
+	v->running = false;
+	*exit = x;
+	return 0;
+}
+
+int hv_vcpu_stop(int id, u32 index)
+{
+	struct vcpu *v = vcpu_of(id, index);
+
+	if (!v)
+		return -ENOENT;
+	v->stop = true;
+	return 0;
+}
+
+struct refusal_search {
+	u32 skip;
+	struct hv_refusal *out;
+	bool found;
+};
+
+static void refusal_say(void *ctx, const char *sentence, const char *section)
+{
+	struct refusal_search *s = ctx;
+
+	if (s->found || s->skip--)
+		return;
+	strlcpy(s->out->sentence, sentence, sizeof(s->out->sentence));
+	strlcpy(s->out->section, section, sizeof(s->out->section));
+	s->found = true;
+}
+
+int hv_vcpu_refusal(int id, u32 index, u32 n, struct hv_refusal *out)
+{
+	struct vcpu *v = vcpu_of(id, index);
+	struct refusal_search s = { .skip = n, .out = out };
+
+	if (!v || !v->refused)
+		return -ENOENT;
+	vcpu_take_cpu(v);
+	v->vm->ops->explain(v, refusal_say, &s);
+	return s.found ? 0 : -ENOENT;
+}

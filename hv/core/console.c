@@ -1,0 +1,77 @@
+/* See console.h. */
+#include "core/console.h"
+
+#include "lib/printf.h"
+#include "x86/insn.h"
+
+/* 16550 UART at the first PC serial port. */
+#define COM1		0x3f8
+#define UART_THR	0	/* transmit; divisor low while DLAB is set */
+#define UART_IER	1	/* interrupt enable; divisor high */
+#define UART_FCR	2
+#define UART_LCR	3
+#define LCR_8N1		0x03
+#define LCR_DLAB	0x80
+#define UART_LSR	5
+#define LSR_THRE	0x20	/* ready for a byte */
+#define LSR_TEMT	0x40	/* all bytes are out */
+
+#define RS 0x1e
+
+static u32 current_channel;
+
+void console_init(void)
+{
+	outb(COM1 + UART_IER, 0);
+	outb(COM1 + UART_LCR, LCR_DLAB);
+	outb(COM1 + UART_THR, 1);		/* 115200 baud */
+	outb(COM1 + UART_IER, 0);
+	outb(COM1 + UART_LCR, LCR_8N1);
+	outb(COM1 + UART_FCR, 0x07);		/* FIFOs on and empty */
+}
+
+static void put_byte(u8 byte)
+{
+	while (!(inb(COM1 + UART_LSR) & LSR_THRE))
+		pause();
+	outb(COM1 + UART_THR, byte);
+}
+
+static void select_channel(u32 channel)
+{
+	if (channel == current_channel)
+		return;
+	put_byte(RS);
+	put_byte((u8)('@' + channel));
+	current_channel = channel;
+}
+
+void console_write(u32 channel, const char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] == RS)
+			continue;
+		select_channel(channel);
+		put_byte((u8)text[i]);
+	}
+}
+
+void console_flush(void)
+{
+	while (!(inb(COM1 + UART_LSR) & LSR_TEMT))
+		pause();
+}
+
+static void put_host(void *ctx, char c)
+{
+	console_write(0, &c, 1);
+}
+
+void printf(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vformat(put_host, NULL, fmt, ap);
+	va_end(ap);
+}

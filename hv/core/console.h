@@ -1,0 +1,25 @@
+/**
+ * @file console.h
+ * The serial console, shared by the hypervisor and its VMs.
+ *
+ * Each has a channel. The byte 0x1e (RS) and '@' + channel come before text of another channel
+ * than the last, so that a reader can take them apart again; a guest's own 0x1e is dropped.
+ */
+#ifndef CORE_CONSOLE_H
+#define CORE_CONSOLE_H
+
+#include "lib/types.h"
+
+/** Set up the first serial port, 115200 baud, 8 bits, no parity. */
+void console_init(void);
+
+/** Write bytes to a channel: 0 is the hypervisor's, 1 to HV_MAX_VMS are the VMs'. */
+void console_write(u32 channel, const char *text, size_t size);
+
+/** Wait until the last byte has left. */
+void console_flush(void);
+
+/** printf() to the hypervisor's channel. */
+void printf(const char *fmt, ...) __printf(1, 2);
+
+#endif

@@ -1,0 +1,138 @@
+/*
+ * The exit switch: the one place where an exit's reason decides what happens. What needs privilege
+ * is done here; the rest goes out to the VM loop.
+ */
+#include "core/vcpu.h"
+#include "hvm/hvm.h"
+#include "core/fpu.h"
+#include "mm/guest_fetch.h"
+#include "x86/insn.h"
+#include "x86/regs.h"
+
+void vcpu_raise(struct vcpu *v, u8 vector)
+{
+	v->exception = (struct hv_event){
+		.valid = true, .type = HV_EVENT_EXCEPTION, .vector = vector,
+		.has_error = vector == EXC_GP,
+	};
+}
+
+static u64 gpr_read(struct vcpu *v, u8 gpr)
+{
+	return gpr == HV_RSP ? v->vm->ops->get(v, HVM_RSP) : v->gpr[gpr];
+}
+
+static void gpr_write(struct vcpu *v, u8 gpr, u64 value)
+{
+	if (gpr == HV_RSP)
+		v->vm->ops->set(v, HVM_RSP, value);
+	else
+		v->gpr[gpr] = value;
+}
+
+/* MOV to and from CR8. Where the hardware does not tell the register, the instruction does. */
+static bool cr8_access(struct vcpu *v, struct hv_exit *x)
+{
+	if (x->cr.gpr >= HV_GPRS && guest_fetch_mov_cr(v, x))
+		return false;
+	if (!x->cr.write)
+		gpr_write(v, x->cr.gpr, v->vm->ops->get(v, HVM_CR8));
+	else if (gpr_read(v, x->cr.gpr) > 15)
+		vcpu_raise(v, EXC_GP);
+	else
+		v->vm->ops->set(v, HVM_CR8, gpr_read(v, x->cr.gpr));
+	return true;
+}
+
+static bool cr_access(struct vcpu *v, struct hv_exit *x)
+{
+	if (x->cr.cr == 8)
+		return cr8_access(v, x);
+	if (v->vm->ops->cr_access(v, x))
+		vcpu_raise(v, EXC_GP);
+	return true;
+}
+
+static void xsetbv_access(struct vcpu *v)
+{
+	u64 value = v->gpr[HV_RDX] << 32 | (u32)v->gpr[HV_RAX];
+
+	if ((u32)v->gpr[HV_RCX] || !fpu_xcr0_ok(value))
+		vcpu_raise(v, EXC_GP);
+	else
+		xsetbv(0, value);
+}
+
+/* The instruction is done, unless it raised an exception: then RIP stays at it. */
+static bool done(struct vcpu *v, const struct hv_exit *x)
+{
+	if (!v->exception.valid)
+		v->vm->ops->advance(v, x->next_rip);
+	return true;
+}
+
+/* The less frequent half of the switch. */
+static __noinline bool handle_rare(struct vcpu *v, struct hv_exit *x)
+{
+	switch (x->reason) {
+	case HV_EXIT_CR:
+		return cr_access(v, x) && done(v, x);
+	case HV_EXIT_XSETBV:
+		xsetbv_access(v);
+		return done(v, x);
+	case HV_EXIT_WBINVD:
+		return done(v, x);	/* the caches are coherent; nothing needs writing back */
+	case HV_EXIT_INSN:
+		vcpu_raise(v, (u8)x->value);
+		return true;
+	case HV_EXIT_EXCEPTION:
+		vcpu_raise(v, x->exception.vector);
+		v->exception.error = x->exception.error;
+		return true;
+	case HV_EXIT_NMI_WINDOW:
+		v->vm->ops->window(v, HV_EVENT_NMI, false);
+		return true;
+	case HV_EXIT_HOST_NMI:
+	case HV_EXIT_PREEMPT:
+		return true;
+	case HV_EXIT_HLT:
+		v->vm->ops->advance(v, x->next_rip);
+		return v->queued.valid;
+	case HV_EXIT_REFUSED:
+		v->refused = true;
+		return false;
+	default:
+		return false;	/* MEMORY, SHUTDOWN, ...: the outside decides */
+	}
+}
+
+bool exit_handle(struct vcpu *v, struct hv_exit *x)
+{
+	switch (x->reason) {
+	case HV_EXIT_CPUID:
+		cpuid_access(v);
+		return done(v, x);
+	case HV_EXIT_RDMSR:
+	case HV_EXIT_WRMSR:
+		msr_access(v, x);
+		return done(v, x);
+	case HV_EXIT_HYPERCALL:
+		v->vm->ops->advance(v, x->next_rip);
+		hypercall_dispatch(v);
+		return true;
+	case HV_EXIT_IO:
+		if (x->io.string)
+			return false;	/* the outside says that it can't, for now */
+		v->vm->ops->advance(v, x->next_rip);
+		v->in_size = x->io.in ? x->io.size : 0;
+		return false;
+	case HV_EXIT_HOST_IRQ:
+		irq_window();
+		return true;
+	case HV_EXIT_IRQ_WINDOW:
+		v->vm->ops->window(v, HV_EVENT_INTR, false);
+		return true;
+	default:
+		return handle_rare(v, x);
+	}
+}

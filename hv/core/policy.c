@@ -1,0 +1,137 @@
+/* CPUID and MSRs, from the tables that came with the machine's configuration. */
+#include "core/vcpu.h"
+#include "hvm/hvm.h"
+#include "core/fpu.h"
+#include "lib/cpuid.h"
+#include "x86/insn.h"
+#include "x86/regs.h"
+
+#define CPUID_FEATURES		0x1
+#define CPUID_1_ECX_OSXSAVE	BIT(27)
+#define CPUID_XSTATE		0xd
+
+static const struct hv_cpuid *cpuid_find(const struct vm *vm, u32 leaf, u32 subleaf)
+{
+	const struct hv_cpuid *end = vm->config.cpuid + vm->config.cpuid_count;
+
+	for (const struct hv_cpuid *c = vm->config.cpuid; c < end; c++) {
+		if (c->leaf == leaf && (c->subleaf == subleaf || c->subleaf == HV_CPUID_ANY))
+			return c;
+	}
+	return NULL;
+}
+
+static __noinline void live_features(struct vcpu *v)
+{
+	v->gpr[HV_RBX] |= v->index << 24;	/* initial APIC id */
+	if (v->vm->ops->get(v, HVM_CR4) & CR4_OSXSAVE)
+		v->gpr[HV_RCX] |= CPUID_1_ECX_OSXSAVE;
+}
+
+/* It goes by XCR0, which is the guest's while we are here. */
+static __noinline void live_xsave_size(struct vcpu *v)
+{
+	v->gpr[HV_RBX] = cpuid(CPUID_XSTATE, 0).ebx;
+}
+
+/** CPUID: the policy's values, with the few bits that follow the guest's own registers. */
+void cpuid_access(struct vcpu *v)
+{
+	static const struct hv_cpuid nothing;
+	u32 leaf = (u32)v->gpr[HV_RAX], subleaf = (u32)v->gpr[HV_RCX];
+	const struct hv_cpuid *c = cpuid_find(v->vm, leaf, subleaf);
+
+	if (!c)
+		c = &nothing;
+	v->gpr[HV_RAX] = c->eax;
+	v->gpr[HV_RBX] = c->ebx;
+	v->gpr[HV_RCX] = c->ecx;
+	v->gpr[HV_RDX] = c->edx;
+	if (leaf == CPUID_FEATURES)
+		live_features(v);
+	else if (leaf == CPUID_XSTATE && subleaf == 0)
+		live_xsave_size(v);
+}
+
+/* Registers that a guest may have itself: state.def switches each of them. */
+static const u32 switched[] = {
+	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_PAT, MSR_STAR, MSR_LSTAR,
+	MSR_CSTAR, MSR_SFMASK, MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
+};
+
+int msr_policy_apply(struct vm *vm)
+{
+	for (u32 i = 0; i < vm->config.msr_count; i++) {
+		const struct hv_msr *m = &vm->config.msr[i];
+		u32 n = 0;
+
+		if (m->rule != HV_MSR_PASS)
+			continue;
+		while (n < ARRAY_SIZE(switched) && switched[n] != m->index)
+			n++;
+		if (n == ARRAY_SIZE(switched))
+			return -EINVAL;
+		vm->ops->msr_pass(vm, m->index);
+	}
+	return 0;
+}
+
+/* EFER exits always: on AMD it holds SVME, which no guest may see. */
+static int efer_write(struct vcpu *v, u64 value)
+{
+	const struct hvm_ops *ops = v->vm->ops;
+	u64 old = ops->get(v, HVM_EFER);
+
+	if (value & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE))
+		return -EINVAL;
+	if ((value ^ old) & EFER_LME && ops->get(v, HVM_CR0) & CR0_PG)
+		return -EINVAL;
+	ops->set(v, HVM_EFER, value);
+	return 0;
+}
+
+static const struct hv_msr *msr_find(const struct vm *vm, u32 index)
+{
+	const struct hv_msr *end = vm->config.msr + vm->config.msr_count;
+
+	for (const struct hv_msr *m = vm->config.msr; m < end; m++) {
+		if (m->index == index)
+			return m;
+	}
+	return NULL;
+}
+
+static int msr_write(struct vcpu *v, u32 index, u64 value)
+{
+	const struct hv_msr *m;
+
+	if (index == MSR_EFER)
+		return efer_write(v, value);
+	m = msr_find(v->vm, index);
+	return m && m->rule == HV_MSR_IGNORE ? 0 : -EINVAL;
+}
+
+static int msr_read(struct vcpu *v, u32 index, u64 *value)
+{
+	const struct hv_msr *m = msr_find(v->vm, index);
+
+	if (!m && index != MSR_EFER)
+		return -EINVAL;
+	*value = m ? m->value : v->vm->ops->get(v, HVM_EFER);
+	return 0;
+}
+
+void msr_access(struct vcpu *v, const struct hv_exit *x)
+{
+	u64 value = v->gpr[HV_RDX] << 32 | (u32)v->gpr[HV_RAX];
+
+	if (x->reason == HV_EXIT_WRMSR) {
+		if (msr_write(v, x->msr.index, value))
+			vcpu_raise(v, EXC_GP);
+	} else if (msr_read(v, x->msr.index, &value)) {
+		vcpu_raise(v, EXC_GP);
+	} else {
+		v->gpr[HV_RAX] = (u32)value;
+		v->gpr[HV_RDX] = value >> 32;
+	}
+}

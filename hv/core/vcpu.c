@@ -1,0 +1,238 @@
+/* See vcpu.h. */
+#include "core/vcpu.h"
+
+#include "core/cpu.h"
+#include "core/fpu.h"
+#include "core/panic.h"
+#include "core/trace.h"
+#include "hvm/hvm.h"
+#include "lib/string.h"
+#include "mm/pmm.h"
+#include "x86/insn.h"
+#include "x86/regs.h"
+
+static_assert(offsetof(struct vcpu, gpr) == 0, "the world switches index from a vCPU's address");
+static_assert(sizeof(struct vcpu) <= PAGE_SIZE, "a vCPU is allocated as one page");
+
+int vcpu_create(struct vm *vm, u32 index, const struct hv_vcpu_start *start)
+{
+	struct vcpu *v = page_alloc();
+	int err;
+
+	if (!v)
+		return -ENOMEM;
+	v->vm = vm;
+	v->index = index;
+	v->gpr[HV_RDI] = start->args[0];
+	v->gpr[HV_RSI] = start->args[1];
+	v->lazy.dr6 = DR6_RESET;
+	v->lazy.xsave = page_alloc();
+	if (!v->lazy.xsave) {
+		page_free(v);
+		return -ENOMEM;
+	}
+	fpu_reset(v);
+	err = vm->ops->vcpu_init(v, start);
+	if (err) {
+		page_free(v->lazy.xsave);
+		page_free(v);
+		return err;
+	}
+	vm->vcpu[index] = v;
+	vm->vcpu_count++;
+	return 0;
+}
+
+/* ---- The lazy registers --------------------------------------------------------------------- */
+
+static void leave_cpu(struct vcpu *v)
+{
+	struct vcpu_lazy *l = &v->lazy;
+
+	l->dr[0] = read_dr0();
+	l->dr[1] = read_dr1();
+	l->dr[2] = read_dr2();
+	l->dr[3] = read_dr3();
+	l->tsc_aux = rdmsr(MSR_TSC_AUX);
+	fpu_save(v);
+	v->vm->ops->vcpu_put(v);
+	this_cpu()->owner = NULL;
+}
+
+void vcpu_take_cpu(struct vcpu *v)
+{
+	const struct vcpu_lazy *l = &v->lazy;
+	struct cpu *cpu = this_cpu();
+
+	if (cpu->owner == v)
+		return;
+	if (cpu->owner)
+		leave_cpu(cpu->owner);
+	write_dr0(l->dr[0]);
+	write_dr1(l->dr[1]);
+	write_dr2(l->dr[2]);
+	write_dr3(l->dr[3]);
+	wrmsr(MSR_TSC_AUX, l->tsc_aux);
+	fpu_load(v);
+	v->vm->ops->vcpu_load(v);
+	v->who = (struct trace_who){ .vcpu = v->index, .vm = (u16)v->vm->id, .cpu = (u16)cpu->id };
+	cpu->owner = v;
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+	if (this_cpu()->owner == v)
+		leave_cpu(v);
+	v->vm->vcpu[v->index] = NULL;
+	v->vm->vcpu_count--;
+	v->vm->ops->vcpu_fini(v);
+	page_free(v->lazy.xsave);
+	page_free(v);
+}
+
+/* ---- State ---------------------------------------------------------------------------------- */
+
+void vcpu_getstate(struct vcpu *v, struct hv_vcpu_state *s, u64 groups)
+{
+	const struct vcpu_lazy *l = &v->lazy;
+
+	if (this_cpu()->owner == v)
+		leave_cpu(v);
+	v->vm->ops->getstate(v, s, groups);
+	if (groups & HV_STATE_CRS)
+		s->xcr0 = l->xcr0;
+	if (groups & HV_STATE_DRS)
+		memcpy(s->dr, l->dr, sizeof(s->dr));
+	if (groups & HV_STATE_MSRS)
+		s->tsc_aux = l->tsc_aux;
+	if (groups & HV_STATE_FPU)
+		memcpy(s->xsave, l->xsave, HV_XSAVE_SIZE);
+	if (groups & HV_STATE_INTR)
+		s->pending = v->reinject.valid ? v->reinject : v->exception;
+}
+
+/* XRSTOR in the host must not fault: known components, a zero header, no reserved MXCSR bit. */
+static bool xsave_ok(const u8 *area)
+{
+	const u64 *header = (const u64 *)(area + 512);
+	u32 mxcsr = *(const u32 *)(area + 24);
+
+	if (header[0] & ~fpu_guest_xcr0() || mxcsr >> 16)
+		return false;
+	for (int i = 1; i < 8; i++) {
+		if (header[i])
+			return false;
+	}
+	return true;
+}
+
+int vcpu_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups)
+{
+	struct vcpu_lazy *l = &v->lazy;
+	int err;
+
+	if (groups & HV_STATE_CRS && !fpu_xcr0_ok(s->xcr0))
+		return -EINVAL;
+	if (groups & HV_STATE_FPU && !xsave_ok(s->xsave))
+		return -EINVAL;
+	if (this_cpu()->owner == v)
+		leave_cpu(v);
+	err = v->vm->ops->setstate(v, s, groups);
+	if (err)
+		return err;
+	if (groups & HV_STATE_CRS)
+		l->xcr0 = s->xcr0;
+	if (groups & HV_STATE_DRS)
+		memcpy(l->dr, s->dr, sizeof(l->dr));
+	if (groups & HV_STATE_MSRS)
+		l->tsc_aux = (u32)s->tsc_aux;
+	if (groups & HV_STATE_FPU)
+		memcpy(l->xsave, s->xsave, HV_XSAVE_SIZE);
+	if (groups & HV_STATE_INTR) {
+		v->reinject = s->pending;
+		v->exception.valid = false;
+	}
+	return 0;
+}
+
+/* ---- Running -------------------------------------------------------------------------------- */
+
+/* Into this CPU's ring, and onto port 0xE9 when somebody watches. */
+static inline u64 trace_exit(struct cpu *cpu, const struct vcpu *v, const struct hv_exit *x,
+			     u64 enter)
+{
+	struct trace_record *r = &cpu->trace.record[cpu->trace.count++ % TRACE_RECORDS];
+
+	*r = (struct trace_record){
+		.enter = enter, .leave = rdtsc(), .rip = x->rip, .value = x->value,
+		.code = x->code, .reason = x->reason, .who = v->who,
+	};
+	if (trace_streaming)
+		trace_stream(r);
+	return r->leave;
+}
+
+/* An IN that went to the outside: its answer goes into AL, AX or EAX. EAX clears the upper half. */
+static void finish_in(struct vcpu *v, u32 data)
+{
+	u64 *rax = &v->gpr[HV_RAX];
+
+	if (v->in_size == 1)
+		*rax = (*rax & ~0xffull) | (data & 0xff);
+	else if (v->in_size == 2)
+		*rax = (*rax & ~0xffffull) | (data & 0xffff);
+	else
+		*rax = data;
+	v->in_size = 0;
+}
+
+/*
+ * Every so often: give way when the thread's turn is over. Is there a reason not to go on? If not,
+ * the next look is due when the turn, or the budget, will be over.
+ */
+static bool may_run(struct vcpu *v, u64 now)
+{
+	u64 budget = v->vm->config.budget;
+
+	if ((s64)(now - this_cpu()->slice_end) >= 0)
+		thread_yield();
+	if (v->stop || (budget && v->ran >= budget))
+		return false;
+	v->look = this_cpu()->slice_end;
+	if (budget && budget - v->ran < v->look - now)
+		v->look = now + budget - v->ran;
+	return true;
+}
+
+void vcpu_run(struct vcpu *v, struct hv_exit *x)
+{
+	const struct hvm_ops *ops = v->vm->ops;
+	u64 start = rdtsc(), now = start;
+
+	if (v->in_size)
+		finish_in(v, x->io.data);
+	do {
+		struct cpu *cpu;
+		u64 enter;
+
+		if (now >= v->look) {
+			v->ran += now - start;
+			if (!may_run(v, now)) {
+				x->reason = v->stop ? HV_EXIT_STOPPED : HV_EXIT_BUDGET;
+				x->rip = ops->get(v, HVM_RIP);
+				v->stop = false;
+				return;
+			}
+			start = rdtsc();
+		}
+		cpu = this_cpu();	/* after a switch we may be on another */
+		if (cpu->owner != v)
+			vcpu_take_cpu(v);
+		if (event_waiting(v))
+			event_deliver(v);
+		enter = rdtsc();
+		ops->run(v, x);
+		now = trace_exit(cpu, v, x, enter);
+	} while (exit_handle(v, x));
+	v->ran += now - start;
+}

@@ -1,0 +1,52 @@
+/**
+ * @file vcpu.h
+ * A virtual CPU's life: made, run, read and written, ended.
+ */
+#ifndef CORE_VCPU_H
+#define CORE_VCPU_H
+
+#include "core/vm.h"
+
+/** See hv_vcpu_create(). */
+int vcpu_create(struct vm *vm, u32 index, const struct hv_vcpu_start *start);
+void vcpu_destroy(struct vcpu *v);
+/** Run until the outside has something to do; see hv_vcpu_run(). */
+void vcpu_run(struct vcpu *v, struct hv_exit *exit);
+/** See hv_vcpu_getstate() and hv_vcpu_setstate(). */
+void vcpu_getstate(struct vcpu *v, struct hv_vcpu_state *s, u64 groups);
+int vcpu_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups);
+
+/** Make this CPU's lazy registers `v`'s, after saving whose they were. */
+void vcpu_take_cpu(struct vcpu *v);
+
+/* exit.c */
+
+/** Deal with an exit. @return true: go on in the guest; false: it is the outside's */
+bool exit_handle(struct vcpu *v, struct hv_exit *exit);
+/** Give the guest an exception instead of what it asked for. */
+void vcpu_raise(struct vcpu *v, u8 vector);
+
+/* event.c */
+
+/** Before an entry: put the most urgent event in, or open a window for it. */
+void event_deliver(struct vcpu *v);
+/** Is there anything for event_deliver() to do? */
+static inline bool event_waiting(const struct vcpu *v)
+{
+	return v->reinject.valid | v->exception.valid | v->queued.valid;
+}
+
+/* policy.c */
+
+void cpuid_access(struct vcpu *v);
+/** RDMSR or WRMSR of register `index`. */
+void msr_access(struct vcpu *v, const struct hv_exit *exit);
+/** Open the bitmap for the registers that the guest has itself. @return -EINVAL: not in state.def */
+int msr_policy_apply(struct vm *vm);
+
+/* hypercall.c */
+
+/** RAX has the number, RDI and RSI the arguments; RAX gets the result. */
+void hypercall_dispatch(struct vcpu *v);
+
+#endif

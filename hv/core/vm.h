@@ -1,0 +1,78 @@
+/**
+ * @file vm.h
+ * What the core knows of a virtual machine and of a virtual CPU. Ids come in through the API and
+ * become these pointers; the pointers never go out.
+ */
+#ifndef CORE_VM_H
+#define CORE_VM_H
+
+#include "api.h"
+#include "core/trace.h"
+#include "mm/types.h"
+
+struct hvm_ops;
+
+/** A stretch of guest physical memory backed by contiguous host memory (mm/p2m_flat.c). */
+struct region {
+	gpa_t gpa;
+	hpa_t hpa;
+	u64 size;		/**< bytes; 0: the slot is free */
+	u32 prot;		/**< HV_PROT_* */
+};
+
+struct vm {
+	int id;			/**< 1 to HV_MAX_VMS; also its ASID or VPID */
+	const struct hvm_ops *ops;
+	struct hv_machine_config config;
+	struct region region[HV_MAX_REGIONS];
+	hpa_t p2m_root;		/**< root of the second-level tables */
+	u64 p2m_pages;		/**< pages that they take, the root included */
+	void *io_bitmap;	/**< which ports exit; layout and size are the back end's */
+	void *msr_bitmap;	/**< which MSRs exit; likewise */
+	struct vcpu *vcpu[HV_MAX_VCPUS];
+	u32 vcpu_count;
+};
+
+/**
+ * Registers that neither the world switch nor the control block switches on at least one of the
+ * two architectures. They stay in the CPU while other threads run, and change hands when another
+ * vCPU takes the CPU: vcpu_take_cpu().
+ */
+struct vcpu_lazy {
+	u64 dr[4];
+	u64 xcr0;
+	u64 tsc_aux;
+	/* The rest is in the VMCB on AMD; Intel has no VMCS field for it. */
+	u64 cr2, dr6;
+	u64 star, lstar, cstar, sfmask, kernel_gs_base;
+	void *xsave;		/**< one page, 64-byte aligned */
+};
+
+struct vcpu {
+	u64 gpr[HV_GPRS];	/**< first: the world switches index from here. RSP is in the
+				     control block; RAX too on AMD, copied at each exit */
+	struct vm *vm;
+	u32 index;
+
+	void *cb;		/**< the control block, one page: struct vmcb or the VMCS region */
+	hpa_t cb_hpa;
+	bool launched;		/**< VMX: VMRESUME from now on */
+	u64 vmx_pin, vmx_proc;	/**< VMX: the current execution controls, kept to save a VMREAD */
+	u64 cr8;		/**< VMX: the guest's CR8; AMD keeps it in V_TPR */
+
+	struct trace_who who;	/**< for the trace: this vCPU, on its present CPU */
+	struct vcpu_lazy lazy;
+
+	struct hv_event reinject;	/**< its delivery was cut short by an exit: goes first */
+	struct hv_event exception;	/**< caused by the instruction that just exited */
+	struct hv_event queued;		/**< from hv_vcpu_inject() */
+
+	u8 in_size;		/**< bytes of the IN that waits for its data; 0: none */
+	bool refused;		/**< the last entry was refused */
+	bool running;		/**< a thread is in hv_vcpu_run() */
+	bool stop;		/**< hv_vcpu_stop() was called */
+	u64 look;		/**< TSC at which vcpu_run() looks at budget, turn and `stop` */
+	u64 ran;		/**< TSC ticks it has used, its exits included */
+};
+
+#endif

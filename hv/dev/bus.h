@@ -1,0 +1,40 @@
+/**
+ * @file bus.h
+ * The I/O ports of one VM: which device answers where. Pure.
+ */
+#ifndef DEV_BUS_H
+#define DEV_BUS_H
+
+#include "lib/types.h"
+
+#define BUS_MAX_PORTS 16	/* ranges */
+
+/**
+ * One access to a device.
+ * @param offset  from the start of the device's range
+ * @param size    bytes: 1, 2 or 4
+ * @param value   OUT: what the guest wrote; IN: the answer goes here
+ */
+typedef void (*bus_handler)(void *dev, u16 offset, u8 size, bool in, u32 *value);
+
+struct bus_range {
+	u16 first, count;
+	bus_handler handler;
+	void *dev;
+};
+
+struct bus {
+	struct bus_range range[BUS_MAX_PORTS];
+	u32 ranges;
+};
+
+/** Give ports `first` to `first + count - 1` to a device. @return -EEXIST (overlap), -ENOSPC */
+int bus_claim(struct bus *bus, u16 first, u16 count, bus_handler handler, void *dev);
+
+/**
+ * An IN or OUT of the guest. Ports that no device claims read as all ones and swallow writes.
+ * @param value  OUT: what the guest wrote; IN: the answer, in the low `size` bytes
+ */
+void bus_port_access(struct bus *bus, u16 port, u8 size, bool in, u32 *value);
+
+#endif

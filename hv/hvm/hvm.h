@@ -1,0 +1,104 @@
+/**
+ * @file hvm.h
+ * The table of operations that makes AMD SVM and Intel VMX look alike. The rest of the hypervisor
+ * calls through it and never asks which one runs.
+ */
+#ifndef HVM_HVM_H
+#define HVM_HVM_H
+
+#include "core/vm.h"
+
+struct cpu;
+
+/** A guest register that the core itself reads or writes while it handles an exit. */
+enum hvm_reg {
+	HVM_RIP, HVM_RSP, HVM_RFLAGS, HVM_CR0, HVM_CR3, HVM_CR4, HVM_EFER, HVM_CR8, HVM_CS_BASE,
+	HVM_REGS
+};
+
+/** What the extension on this machine offers. */
+struct hvm_caps {
+	u32 asids;		/**< ASIDs, or VPIDs; 0 when there are none */
+	bool nested_paging;	/**< NPT, or EPT */
+	bool next_rip;		/**< exits tell the next instruction (VMX: always the length) */
+	bool page_1g;		/**< second-level tables can have 1 GiB pages */
+};
+
+/** Called for each rule that a refused control block breaks. */
+typedef void (*hvm_rule_fn)(void *ctx, const char *sentence, const char *section);
+
+struct hvm_ops {
+	const char *name;
+
+	/**
+	 * Is the extension there and usable? Fills `caps`.
+	 * @param why  set to a sentence for people when the answer is no
+	 * @return -ENODEV (the CPU lacks it), -EPERM (firmware locked it)
+	 */
+	int (*probe)(struct hvm_caps *caps, const char **why);
+	/** Turn the extension on for this CPU; allocates what it needs. @return -ENOMEM, -EPERM */
+	int (*cpu_on)(struct cpu *cpu);
+	void (*cpu_off)(struct cpu *cpu);
+
+	/** The per-VM part: default-deny bitmaps. @return -ENOMEM */
+	int (*vm_init)(struct vm *vm);
+	void (*vm_fini)(struct vm *vm);
+	/** Let the guest reach an MSR without an exit. */
+	void (*msr_pass)(struct vm *vm, u32 msr);
+
+	/** Allocate and fill a control block, then put the guest state of `start` into it. */
+	int (*vcpu_init)(struct vcpu *v, const struct hv_vcpu_start *start);
+	void (*vcpu_fini)(struct vcpu *v);
+	/** This CPU's registers become `v`'s, the ones of struct vcpu_lazy that only VMX lacks. */
+	void (*vcpu_load)(struct vcpu *v);
+	/** Save them again; another vCPU, or another CPU, may load next. */
+	void (*vcpu_put)(struct vcpu *v);
+
+	/**
+	 * One trip into the guest and back; interrupts are off before and after. Fills `exit`, and
+	 * v->reinject when the exit cut the delivery of an event short. An interrupt for the host
+	 * ends the trip and stays pending.
+	 */
+	void (*run)(struct vcpu *v, struct hv_exit *exit);
+	/** Go past the instruction that exited; ends an interrupt shadow. */
+	void (*advance)(struct vcpu *v, u64 next_rip);
+
+	u64 (*get)(struct vcpu *v, enum hvm_reg reg);
+	/** CR0, CR4 and EFER keep the bits that the hardware demands. */
+	void (*set)(struct vcpu *v, enum hvm_reg reg, u64 value);
+	/** The part of state.def that lives in the control block; the core does the rest. */
+	void (*getstate)(struct vcpu *v, struct hv_vcpu_state *s, u64 groups);
+	int (*setstate)(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups);
+
+	/**
+	 * Do the MOV to or from CR0, CR3 or CR4, the CLTS or the LMSW that `exit` describes.
+	 * @return -EINVAL: it gives #GP
+	 */
+	int (*cr_access)(struct vcpu *v, const struct hv_exit *exit);
+
+	/** Deliver `event` at the next entry. */
+	void (*inject)(struct vcpu *v, const struct hv_event *event);
+	/** An event of type INTR or NMI could be delivered right now. */
+	bool (*ready)(struct vcpu *v, enum hv_event_type type);
+	/** Ask for, or no longer ask for, an exit as soon as an event of `type` could be. */
+	void (*window)(struct vcpu *v, enum hv_event_type type, bool on);
+
+	/** Drop cached second-level translations of `vm` on this CPU. */
+	void (*flush)(struct vm *vm);
+	/** A second-level entry: table (level > 1, not `leaf`), or page. See mm/npt.h, mm/ept.h. */
+	u64 (*pte)(hpa_t hpa, unsigned int level, bool leaf, u32 prot);
+
+	/** After HV_EXIT_REFUSED: call `say` for each broken rule, the hardware's own word first. */
+	void (*explain)(struct vcpu *v, hvm_rule_fn say, void *ctx);
+};
+
+extern const struct hvm_ops svm_ops, vmx_ops;
+
+/** The back end of this machine, and what it can do. Set by hvm_init(). */
+extern const struct hvm_ops *hvm;
+extern struct hvm_caps hvm_caps;
+
+/** Choose the back end and turn it on for the boot CPU; panics with the reason when there is none. */
+void hvm_init(void);
+
+#endif

@@ -1,0 +1,483 @@
+/*
+ * AMD SVM behind struct hvm_ops: detect it, turn it on, build VMCBs, enter guests, tell why they
+ * came back. Section numbers are those of the AMD64 Architecture Programmer's Manual, volume 2.
+ */
+#include "hvm/svm.h"
+
+#include "core/cpu.h"
+#include "core/panic.h"
+#include "hvm/hvm.h"
+#include "lib/cpuid.h"
+#include "lib/lab.h"
+#include "lib/string.h"
+#include "mm/npt.h"
+#include "mm/pmm.h"
+#include "x86/regs.h"
+
+/* ---- The processor -------------------------------------------------------------------------- */
+
+/**
+ * Find out whether this CPU has SVM and lets us use it.
+ *
+ * CPUID Fn8000_0001 ECX.SVM says that the CPU has it (15.4). VM_CR.SVMDIS says that firmware
+ * turned it off; with VM_CR.LOCK set as well, only firmware can turn it on again. Then CPUID
+ * Fn8000_000A has the number of ASIDs in EBX and the optional features in EDX.
+ *
+ * @param caps  filled in
+ * @param why   set to a sentence when the answer is no
+ * @return -ENODEV: no SVM; -EPERM: turned off by firmware
+ */
+static int svm_probe(struct hvm_caps *caps, const char **why)
+{
+	struct cpuid_regs r;
+
+	if (cpuid(0x80000000, 0).eax < CPUID_SVM ||
+	    !(cpuid(0x80000001, 0).ecx & CPUID_8000_0001_ECX_SVM)) {
+		*why = "this CPU has no AMD SVM (CPUID Fn8000_0001 ECX bit 2 is 0)";
+		return -ENODEV;
+	}
+	if (rdmsr(MSR_VM_CR) & VM_CR_SVMDIS) {
+		*why = "AMD SVM is turned off in the firmware's set-up (VM_CR.SVMDIS); turn on "
+		       "\"SVM Mode\" or \"Virtualization\" there";
+		return -EPERM;
+	}
+	r = cpuid(CPUID_SVM, 0);
+	*caps = (struct hvm_caps){
+		.asids = r.ebx,
+		.nested_paging = r.edx & CPUID_SVM_NP,
+		.next_rip = r.edx & CPUID_SVM_NRIPS,
+		.page_1g = cpuid(0x80000001, 0).edx & BIT(26),
+	};
+	return 0;
+}
+
+/**
+ * Turn SVM on for this CPU: set EFER.SVME (15.4) and give the CPU a page to save host state in,
+ * by its physical address in the MSR VM_HSAVE_PA (15.30.4). Without that page the CPU would save
+ * to physical address 0 and say nothing.
+ */
+static int svm_cpu_on(struct cpu *cpu)
+{
+	cpu->hvm_area = page_alloc();
+	cpu->host_vmcb = page_alloc();
+	if (!cpu->hvm_area || !cpu->host_vmcb)
+		return -ENOMEM;
+	cpu->host_vmcb_hpa = virt_to_phys(cpu->host_vmcb);
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	wrmsr(MSR_VM_HSAVE_PA, virt_to_phys(cpu->hvm_area).v);
+	return 0;
+}
+
+static void svm_cpu_off(struct cpu *cpu)
+{
+	wrmsr(MSR_VM_HSAVE_PA, 0);
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
+	page_free(cpu->hvm_area);
+	page_free(cpu->host_vmcb);
+}
+
+/* ---- The machine ---------------------------------------------------------------------------- */
+
+static int svm_vm_init(struct vm *vm)
+{
+	vm->io_bitmap = pmm_alloc(IOPM_PAGES, PAGE_SIZE);
+	vm->msr_bitmap = pmm_alloc(MSRPM_PAGES, PAGE_SIZE);
+	if (!vm->io_bitmap || !vm->msr_bitmap)
+		return -ENOMEM;
+	memset(vm->io_bitmap, 0xff, IOPM_PAGES * PAGE_SIZE);
+	memset(vm->msr_bitmap, 0xff, MSRPM_PAGES * PAGE_SIZE);
+	return 0;
+}
+
+static void svm_vm_fini(struct vm *vm)
+{
+	if (vm->io_bitmap)
+		pmm_free(vm->io_bitmap, IOPM_PAGES);
+	if (vm->msr_bitmap)
+		pmm_free(vm->msr_bitmap, MSRPM_PAGES);
+}
+
+/**
+ * Clear both intercept bits of an MSR in the MSR permission map (15.11): bit 0 of a pair is for
+ * reads, bit 1 for writes. Each of three ranges of 8192 MSRs has 2048 bytes of the map; an MSR
+ * outside them always exits.
+ */
+static void svm_msr_pass(struct vm *vm, u32 msr)
+{
+	static const u32 range[] = { 0x00000000, 0xc0000000, 0xc0010000 };
+	u8 *map = vm->msr_bitmap;
+
+	for (u32 i = 0; i < ARRAY_SIZE(range); i++) {
+		u32 n = msr - range[i];
+
+		if (n < 0x2000)
+			map[i * 0x800 + n / 4] &= (u8)~(3u << (n % 4 * 2));
+	}
+}
+
+/**
+ * Fill the control area: which events end the guest's run (15.9), where the bitmaps are, the ASID,
+ * nested paging. Whatever could touch the host or another guest is intercepted; instructions that
+ * our CPUID does not offer are intercepted too, and give #UD.
+ */
+static void svm_init_controls(struct vcpu *v)
+{
+	struct vmcb *c = vmcb_of(v);
+
+	c->intercept_misc1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_INIT | INTERCEPT_RDPMC |
+			     INTERCEPT_CPUID | INTERCEPT_INVD | INTERCEPT_HLT | INTERCEPT_INVLPGA |
+			     INTERCEPT_IOIO_PROT | INTERCEPT_MSR_PROT | INTERCEPT_TASK_SWITCH |
+			     INTERCEPT_FERR_FREEZE | INTERCEPT_SHUTDOWN;
+	c->intercept_misc2 = INTERCEPT_VMRUN | INTERCEPT_VMMCALL | INTERCEPT_VMLOAD |
+			     INTERCEPT_VMSAVE | INTERCEPT_STGI | INTERCEPT_CLGI |
+			     INTERCEPT_SKINIT | INTERCEPT_WBINVD | INTERCEPT_MONITOR |
+			     INTERCEPT_MWAIT | INTERCEPT_MWAIT_ARMED | INTERCEPT_XSETBV;
+	/*
+	 * A CR8 write may let a waiting virtual interrupt through; we want to see it happen. (QEMU's
+	 * TCG even aborts when it happens unseen.)
+	 */
+	c->intercept_cr = INTERCEPT_CR8_WRITE;
+	c->iopm_base_pa = virt_to_phys(v->vm->io_bitmap).v;
+	c->msrpm_base_pa = virt_to_phys(v->vm->msr_bitmap).v;
+	c->guest_asid = (u32)v->vm->id % (hvm_caps.asids - 1) + 1;
+	c->tlb_control = TLB_CONTROL_FLUSH_ALL;
+	c->int_ctl = V_INTR_MASKING;
+	c->np_enable = 1;
+	c->n_cr3 = v->vm->p2m_root.v;
+}
+
+/**
+ * Exercise 1.4 on the AMD track: put the state in which a guest starts into the save area (15.5.1,
+ * appendix B), so that VMRUN accepts it and the first instruction is the one at start->rip.
+ *
+ *             real            protected          long
+ *   CR0       ET              ET PE              ET PE PG
+ *   CR4       0               0                  PAE
+ *   CR3       0               0                  start->cr3
+ *   EFER      SVME            SVME               SVME LME LMA
+ *   CS        see below       8, 4 GiB, 32-bit   8, 64-bit (L set, D clear)
+ *   others    0, 64 KiB       16, 4 GiB, 32-bit  16, 4 GiB, 32-bit
+ *   RIP       see below       start->rip         start->rip
+ *
+ * ES SS DS FS GS are writable data segments, CS is readable code; all are present, accessed, DPL 0,
+ * base 0 but for a real-mode CS. There the base must be 16 times the selector: take as many of the
+ * upper bits of start->rip (below 1 MiB) as fit: selector (rip >> 4) & 0xf000, RIP the rest.
+ * LDTR is a present LDT and TR a busy TSS, both with limit 0xffff. GDTR and IDTR have limit 0xffff
+ * and base 0. RFLAGS has only its fixed bit 1, RSP is start->rsp, DR6, DR7 and the PAT have their
+ * reset values. The VMCB's page is zero when you get it. v->gpr is done already.
+ */
+static void svm_init_guest(struct vcpu *v, const struct hv_vcpu_start *start)
+{
+	struct vmcb *c = vmcb_of(v);
+	bool real = start->mode == HV_MODE_REAL, is_long = start->mode == HV_MODE_LONG;
+	struct vmcb_segment data = { .selector = 16, .attr = 0xc93, .limit = 0xffffffff };
+
+	if (real)
+		data = (struct vmcb_segment){ .attr = 0x093, .limit = 0xffff };
+	c->es = c->ss = c->ds = c->fs = c->gs = data;
+	c->cs = data;
+	c->cs.attr = real ? 0x09b : is_long ? 0xa9b : 0xc9b;
+	c->cs.selector = real ? start->rip >> 4 & 0xf000 : 8;
+	c->cs.base = real ? (u64)c->cs.selector << 4 : 0;
+	c->ldtr = (struct vmcb_segment){ .attr = 0x082, .limit = 0xffff };
+	c->tr = (struct vmcb_segment){ .attr = 0x08b, .limit = 0xffff };
+	c->gdtr.limit = 0xffff;
+	c->idtr.limit = 0xffff;
+
+	c->cr0 = CR0_ET | (real ? 0 : CR0_PE) | (is_long ? CR0_PG : 0);
+	c->cr4 = is_long ? CR4_PAE : 0;
+	c->cr3 = is_long ? start->cr3 : 0;
+	c->efer = EFER_SVME | (is_long ? EFER_LME | EFER_LMA : 0);
+	c->dr6 = DR6_RESET;
+	c->dr7 = DR7_RESET;
+	c->g_pat = PAT_RESET;
+	c->rflags = RFLAGS_FIXED;
+	c->rip = start->rip - c->cs.base;
+	c->rsp = start->rsp;
+}
+
+static int svm_vcpu_init(struct vcpu *v, const struct hv_vcpu_start *start)
+{
+	v->cb = page_alloc();
+	if (!v->cb)
+		return -ENOMEM;
+	v->cb_hpa = virt_to_phys(v->cb);
+	svm_init_controls(v);
+	svm_init_guest(v, start);
+	return 0;
+}
+
+static void svm_vcpu_fini(struct vcpu *v)
+{
+	page_free(v->cb);
+}
+
+/*
+ * The VMCB holds all that VMX must switch by hand. What is left is the TLB: VMs may share an ASID
+ * when there are more of them than the CPU has.
+ */
+static void svm_vcpu_load(struct vcpu *v)
+{
+	vmcb_of(v)->tlb_control = TLB_CONTROL_FLUSH_ALL;
+}
+
+static void svm_vcpu_put(struct vcpu *v) { }
+
+/* ---- Exits ---------------------------------------------------------------------------------- */
+
+/* The event whose delivery the exit cut short, from EXITINTINFO (15.7.2): it must go in again. */
+static void svm_decode_event(const struct vmcb *c, struct hv_event *e)
+{
+	u64 info = c->exitintinfo;
+
+	*e = (struct hv_event){
+		.type = info >> EVENTINJ_TYPE_SHIFT & 7,
+		.vector = info & EVENTINJ_VECTOR,
+		.has_error = info & EVENTINJ_EV,
+		.error = (u32)(info >> 32),
+	};
+	/* INT n, INT3 and INTO come again by themselves: RIP is still at the instruction. */
+	e->valid = e->type != HV_EVENT_SOFT &&
+		   !(e->type == HV_EVENT_EXCEPTION && (e->vector == 3 || e->vector == 4));
+}
+
+/*
+ * Where the next instruction is. Without the next-RIP feature the manual leaves it to us: `length`
+ * bytes further, as long as nobody puts a prefix in front.
+ */
+static inline u64 svm_next_rip(const struct vmcb *c, u32 length)
+{
+	return hvm_caps.next_rip ? c->nrip : c->rip + length;
+}
+
+static void svm_decode_io(const struct vmcb *c, struct hv_exit *x)
+{
+	u64 info = c->exitinfo1;
+
+	x->io.port = IOIO_PORT(info);
+	x->io.size = IOIO_SIZE(info);
+	x->io.in = info & IOIO_IN;
+	x->io.string = info & IOIO_STR;
+	x->io.rep = info & IOIO_REP;
+	x->io.data = (u32)c->rax;
+	x->value = x->io.port;
+	x->next_rip = c->exitinfo2;
+}
+
+/* Exits whose code is one of a range: control registers, debug registers, exceptions. */
+static void svm_decode_range(const struct vmcb *c, struct hv_exit *x)
+{
+	u32 code = x->code;
+
+	if (code < VMEXIT_DR0_READ) {
+		x->reason = HV_EXIT_CR;
+		x->cr.cr = code & 15;
+		x->cr.write = code & 16;
+		x->cr.gpr = c->exitinfo1 & CR_VALID ? c->exitinfo1 & 15 : HV_GPRS;
+		x->value = x->cr.cr;
+	} else if (code < VMEXIT_EXCP0) {
+		x->reason = HV_EXIT_DR;
+		x->value = code & 15;
+	} else if (code < VMEXIT_EXCP0 + 32) {
+		x->reason = HV_EXIT_EXCEPTION;
+		x->exception.vector = code - VMEXIT_EXCP0;
+		x->exception.error = (u32)c->exitinfo1;
+		x->value = x->exception.vector;
+	}
+}
+
+static enum hv_exit_reason svm_reason(u32 code)
+{
+	switch (code) {
+#define SVM_FIELD(name, offset, bytes, group)
+#define SVM_EXIT(code, name, reason) case code: return HV_EXIT_##reason;
+#define SVM_CHECK(name, violated_if, sentence, section)
+#include "hvm/svm.def"
+#undef SVM_FIELD
+#undef SVM_EXIT
+#undef SVM_CHECK
+	default: return HV_EXIT_UNKNOWN;
+	}
+}
+
+/**
+ * Turn what VMRUN left in the VMCB (15.6, appendix C) into a neutral exit: the reason, the
+ * addresses of this and of the next instruction, and the details that hv_exit has for the reason.
+ */
+static void svm_decode_exit(struct vcpu *v, struct hv_exit *x)
+{
+	const struct vmcb *c = vmcb_of(v);
+
+	x->code = (u32)c->exitcode;
+	x->reason = svm_reason(x->code);
+	x->rip = c->rip;
+	x->value = 0;
+	if (c->exitintinfo & EVENTINJ_VALID)
+		svm_decode_event(c, &v->reinject);
+	x->next_rip = 0;
+
+	switch (x->code) {
+	case VMEXIT_CR0_READ ... VMEXIT_EXCP0 + 31:
+		svm_decode_range(c, x);
+		break;
+	case VMEXIT_CPUID:
+		x->next_rip = svm_next_rip(c, 2);
+		x->value = (u32)c->rax;
+		break;
+	case VMEXIT_VMMCALL:
+		x->next_rip = svm_next_rip(c, 3);
+		x->value = c->rax;
+		break;
+	case VMEXIT_IOIO:
+		svm_decode_io(c, x);
+		break;
+	case VMEXIT_MSR:
+		x->next_rip = svm_next_rip(c, 2);
+		x->reason = c->exitinfo1 ? HV_EXIT_WRMSR : HV_EXIT_RDMSR;
+		x->value = x->msr.index = (u32)v->gpr[HV_RCX];
+		break;
+	case VMEXIT_HLT:
+		x->next_rip = svm_next_rip(c, 1);
+		break;
+	case VMEXIT_INVD:
+	case VMEXIT_WBINVD:
+		x->next_rip = svm_next_rip(c, 2);
+		break;
+	case VMEXIT_XSETBV:
+		x->next_rip = svm_next_rip(c, 3);
+		break;
+	case VMEXIT_NPF:
+		x->value = x->memory.gpa = c->exitinfo2;
+		x->memory.present = c->exitinfo1 & NPF_PRESENT;
+		x->memory.write = c->exitinfo1 & NPF_WRITE;
+		x->memory.fetch = c->exitinfo1 & NPF_FETCH;
+		break;
+	default:
+		if (x->reason == HV_EXIT_INSN)
+			x->value = x->code == VMEXIT_RDPMC ? EXC_GP : EXC_UD;
+	}
+}
+
+static void svm_run(struct vcpu *v, struct hv_exit *x)
+{
+	struct vmcb *c = vmcb_of(v);
+
+	c->rax = v->gpr[HV_RAX];
+	svm_enter(v->cb_hpa, v->gpr, this_cpu()->host_vmcb_hpa);
+	v->gpr[HV_RAX] = c->rax;
+	c->eventinj = 0;
+	c->tlb_control = TLB_CONTROL_NONE;
+	svm_decode_exit(v, x);
+}
+
+static void svm_advance(struct vcpu *v, u64 next_rip)
+{
+	struct vmcb *c = vmcb_of(v);
+
+	c->rip = next_rip;
+	c->interrupt_shadow &= ~INTERRUPT_SHADOW;
+}
+
+/* ---- Events --------------------------------------------------------------------------------- */
+
+static void svm_inject(struct vcpu *v, const struct hv_event *e)
+{
+	struct vmcb *c = vmcb_of(v);
+
+	c->eventinj = e->vector | (u64)e->type << EVENTINJ_TYPE_SHIFT | EVENTINJ_VALID;
+	if (e->has_error)
+		c->eventinj |= EVENTINJ_EV | (u64)e->error << 32;
+	if (e->type == HV_EVENT_NMI)	/* the next NMI waits until this one's handler ends */
+		c->intercept_misc1 |= INTERCEPT_IRET;
+}
+
+static bool svm_ready(struct vcpu *v, enum hv_event_type type)
+{
+	const struct vmcb *c = vmcb_of(v);
+
+	if (c->interrupt_shadow & INTERRUPT_SHADOW)
+		return false;
+	if (type == HV_EVENT_NMI)
+		return !(c->intercept_misc1 & INTERCEPT_IRET);
+	return c->rflags & RFLAGS_IF;
+}
+
+/*
+ * An interrupt window is a virtual interrupt that is never delivered: its intercept comes first, at
+ * the moment when it could be (15.21.4). An NMI's window opens with the IRET that ends the last.
+ */
+static void svm_window(struct vcpu *v, enum hv_event_type type, bool on)
+{
+	struct vmcb *c = vmcb_of(v);
+
+	if (type == HV_EVENT_NMI) {
+		if (!on)
+			c->intercept_misc1 &= ~(u32)INTERCEPT_IRET;
+	} else if (on) {
+		c->intercept_misc1 |= INTERCEPT_VINTR;
+		c->int_ctl |= V_IRQ | V_INTR_PRIO | V_IGN_TPR;
+		c->int_vector = 0;
+	} else {
+		c->intercept_misc1 &= ~(u32)INTERCEPT_VINTR;
+		c->int_ctl &= ~(u32)(V_IRQ | V_INTR_PRIO | V_IGN_TPR);
+	}
+}
+
+/* ---- Translation and diagnosis -------------------------------------------------------------- */
+
+static void svm_flush(struct vm *vm)
+{
+	for (u32 i = 0; i < HV_MAX_VCPUS; i++) {
+		if (vm->vcpu[i])
+			vmcb_of(vm->vcpu[i])->tlb_control = TLB_CONTROL_FLUSH_ALL;
+	}
+}
+
+static int svm_cr_access(struct vcpu *v, const struct hv_exit *x)
+{
+	return -EINVAL;		/* CR0, CR3 and CR4 are the guest's own; their accesses don't exit */
+}
+
+static void svm_explain(struct vcpu *v, hvm_rule_fn say, void *ctx)
+{
+	const struct vmcb *c = vmcb_of(v);
+
+#define F(name) (c->name)
+#define SVM_FIELD(name, offset, bytes, group)
+#define SVM_EXIT(code, name, reason)
+#define SVM_CHECK(name, violated_if, sentence, section) \
+	if (violated_if) \
+		say(ctx, sentence, section);
+#include "hvm/svm.def"
+#undef SVM_FIELD
+#undef SVM_EXIT
+#undef SVM_CHECK
+#undef F
+}
+
+const struct hvm_ops svm_ops = {
+	.name = "svm",
+	.probe = svm_probe,
+	.cpu_on = svm_cpu_on,
+	.cpu_off = svm_cpu_off,
+	.vm_init = svm_vm_init,
+	.vm_fini = svm_vm_fini,
+	.msr_pass = svm_msr_pass,
+	.vcpu_init = svm_vcpu_init,
+	.vcpu_fini = svm_vcpu_fini,
+	.vcpu_load = svm_vcpu_load,
+	.vcpu_put = svm_vcpu_put,
+	.run = svm_run,
+	.advance = svm_advance,
+	.get = svm_get,
+	.set = svm_set,
+	.getstate = svm_getstate,
+	.setstate = svm_setstate,
+	.cr_access = svm_cr_access,
+	.inject = svm_inject,
+	.ready = svm_ready,
+	.window = svm_window,
+	.flush = svm_flush,
+	.pte = npt_entry,
+	.explain = svm_explain,
+};

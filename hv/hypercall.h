@@ -1,0 +1,15 @@
+/**
+ * @file hypercall.h
+ * What a guest can ask of the hypervisor with VMMCALL (AMD) or VMCALL (Intel): the number in RAX,
+ * arguments in RDI and RSI, the result in RAX: >= 0, or a negated error number of lib/errno.h.
+ * Guests include this file too.
+ */
+#ifndef HYPERCALL_H
+#define HYPERCALL_H
+
+#define HYPERCALL_VERSION	0	/**< -> the version of this interface, 1 */
+#define HYPERCALL_YIELD		1	/**< let other vCPUs run */
+#define HYPERCALL_INTERRUPT	2	/**< (vector): interrupt me, 32 to 255 */
+#define HYPERCALL_NMI		3	/**< send me an NMI */
+
+#endif

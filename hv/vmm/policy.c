@@ -1,0 +1,147 @@
+/*
+ * What a guest sees of CPUID and the MSRs: this machine's features, less what we don't give it.
+ * Leaves and bits: SDM vol. 2, CPUID; APM vol. 3, appendix E.
+ */
+#include "lib/cpuid.h"
+#include "lib/string.h"
+#include "vmm/vmm.h"
+#include "x86/regs.h"
+
+/* Leaf 1 */
+#define ECX_MONITOR	BIT(3)
+#define ECX_VMX		BIT(5)
+#define ECX_SMX		BIT(6)
+#define ECX_EIST	BIT(7)
+#define ECX_TM2		BIT(8)
+#define ECX_PDCM	BIT(15)
+#define ECX_PCID	BIT(17)
+#define ECX_X2APIC	BIT(21)
+#define ECX_TSC_DEADLINE BIT(24)
+#define ECX_OSXSAVE	BIT(27)		/* the core sets it by the guest's CR4 */
+#define ECX_HYPERVISOR	BIT(31)
+#define EDX_MCE		BIT(7)
+#define EDX_APIC	BIT(9)
+#define EDX_MTRR	BIT(12)
+#define EDX_MCA		BIT(14)
+#define EDX_DS		BIT(21)
+#define EDX_ACPI	BIT(22)
+#define EDX_TM		BIT(29)
+#define EBX_INITIAL_APIC_ID 0xff000000u
+
+/* Leaf 7.0: what needs no more than the CPU and the guest's own registers */
+#define EBX_7_KEPT	(BIT(0) | BIT(3) | BIT(5) | BIT(7) | BIT(8) | BIT(9) | BIT(16) | \
+			 BIT(17) | BIT(18) | BIT(19) | BIT(20) | BIT(28) | BIT(30) | BIT(31))
+
+/* Leaf 8000_0001 */
+#define EXT_ECX_KEPT	(BIT(0) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8))
+#define EXT_EDX_DROPPED	(BIT(25))	/* FFXSR */
+
+static void add(struct hv_machine_config *c, u32 leaf, u32 subleaf, struct cpuid_regs r)
+{
+	c->cpuid[c->cpuid_count++] = (struct hv_cpuid){
+		.leaf = leaf, .subleaf = subleaf,
+		.eax = r.eax, .ebx = r.ebx, .ecx = r.ecx, .edx = r.edx,
+	};
+}
+
+static void basic_leaves(struct hv_machine_config *c)
+{
+	struct cpuid_regs r = cpuid(0, 0);
+
+	r.eax = r.eax < 0xd ? r.eax : 0xd;
+	add(c, 0, HV_CPUID_ANY, r);
+
+	r = cpuid(1, 0);
+	r.ebx &= ~EBX_INITIAL_APIC_ID;
+	r.ecx &= ~(u32)(ECX_MONITOR | ECX_VMX | ECX_SMX | ECX_EIST | ECX_TM2 | ECX_PDCM | ECX_PCID |
+			ECX_X2APIC | ECX_TSC_DEADLINE | ECX_OSXSAVE);
+	r.ecx |= ECX_HYPERVISOR;
+	r.edx &= ~(u32)(EDX_MCE | EDX_APIC | EDX_MTRR | EDX_MCA | EDX_DS | EDX_ACPI | EDX_TM);
+	add(c, 1, HV_CPUID_ANY, r);
+
+	r = cpuid(7, 0);
+	add(c, 7, 0, (struct cpuid_regs){ .ebx = r.ebx & (u32)EBX_7_KEPT });
+}
+
+/* Leaf 0DH: the XSAVE components that a guest may turn on. */
+static void xsave_leaves(struct hv_machine_config *c)
+{
+	struct hv_capability cap;
+	struct cpuid_regs r = cpuid(0xd, 0);
+
+	hv_capability(&cap);
+	r.eax = (u32)cap.xcr0;
+	r.ecx = 512 + 64;
+	r.edx = (u32)(cap.xcr0 >> 32);
+	for (u32 i = 2; i < 32; i++) {
+		struct cpuid_regs part = cpuid(0xd, i);
+
+		if (cap.xcr0 >> i & 1 && part.ebx + part.eax > r.ecx)
+			r.ecx = part.ebx + part.eax;	/* where it begins, and its size */
+	}
+	add(c, 0xd, 0, r);
+	add(c, 0xd, 1, (struct cpuid_regs){ .eax = cpuid(0xd, 1).eax & 1 });	/* XSAVEOPT */
+	for (u32 i = 2; i < 32; i++) {
+		if (cap.xcr0 >> i & 1)
+			add(c, 0xd, i, cpuid(0xd, i));
+	}
+}
+
+static void extended_leaves(struct hv_machine_config *c)
+{
+	struct cpuid_regs r = cpuid(0x80000000, 0);
+
+	r.eax = r.eax < 0x80000008 ? r.eax : 0x80000008;
+	add(c, 0x80000000, HV_CPUID_ANY, r);
+	r = cpuid(0x80000001, 0);
+	r.ecx &= (u32)EXT_ECX_KEPT;
+	r.edx &= ~(u32)EXT_EDX_DROPPED;
+	add(c, 0x80000001, HV_CPUID_ANY, r);
+	for (u32 leaf = 0x80000002; leaf <= 0x80000004; leaf++)
+		add(c, leaf, HV_CPUID_ANY, cpuid(leaf, 0));
+	add(c, 0x80000008, HV_CPUID_ANY,
+	    (struct cpuid_regs){ .eax = cpuid(0x80000008, 0).eax & 0xffff });
+}
+
+/* Leaf 4000_0000: who we are, where guests look for a hypervisor. */
+static void hypervisor_leaf(struct hv_machine_config *c)
+{
+	struct cpuid_regs r = { .eax = 0x40000000 };
+
+	memcpy(&r.ebx, "Nest", 4);
+	memcpy(&r.ecx, "ling", 4);
+	memcpy(&r.edx, "\0\0\0\0", 4);
+	add(c, 0x40000000, HV_CPUID_ANY, r);
+}
+
+static void msrs(struct hv_machine_config *c)
+{
+	/* Those that exit first: the search is linear. */
+	static const struct hv_msr table[] = {
+		{ .index = MSR_MISC_ENABLE, .rule = HV_MSR_IGNORE, .value = 1 },
+		{ .index = MSR_FS_BASE, .rule = HV_MSR_PASS },
+		{ .index = MSR_GS_BASE, .rule = HV_MSR_PASS },
+		{ .index = MSR_KERNEL_GS_BASE, .rule = HV_MSR_PASS },
+		{ .index = MSR_STAR, .rule = HV_MSR_PASS },
+		{ .index = MSR_LSTAR, .rule = HV_MSR_PASS },
+		{ .index = MSR_CSTAR, .rule = HV_MSR_PASS },
+		{ .index = MSR_SFMASK, .rule = HV_MSR_PASS },
+		{ .index = MSR_SYSENTER_CS, .rule = HV_MSR_PASS },
+		{ .index = MSR_SYSENTER_ESP, .rule = HV_MSR_PASS },
+		{ .index = MSR_SYSENTER_EIP, .rule = HV_MSR_PASS },
+		{ .index = MSR_PAT, .rule = HV_MSR_PASS },
+		{ .index = MSR_TSC_AUX, .rule = HV_MSR_PASS },
+	};
+
+	memcpy(c->msr, table, sizeof(table));
+	c->msr_count = ARRAY_SIZE(table);
+}
+
+void vmm_policy(struct hv_machine_config *c)
+{
+	basic_leaves(c);
+	xsave_leaves(c);
+	extended_leaves(c);
+	hypervisor_leaf(c);
+	msrs(c);
+}

@@ -1,0 +1,41 @@
+/**
+ * @file vmm.h
+ * The outside of the door: reads the VM file, makes its machines through the API, and runs each
+ * vCPU's loop in a thread.
+ */
+#ifndef VMM_VMM_H
+#define VMM_VMM_H
+
+#include "api.h"
+#include "dev/bus.h"
+#include "dev/vuart.h"
+#include "load/vmfile.h"
+
+/** Exit status when the VM file can't be used. */
+#define VMM_STATUS_BAD_FILE 126
+
+/** A running VM, as the outside sees it. */
+struct vmm_vm {
+	int id;				/**< of the core */
+	struct vmfile_vm config;	/**< what the VM file says */
+	struct bus bus;
+	struct vuart uart;
+	bool ended;
+	const char *reason;		/**< why it ended */
+	u32 status;			/**< what it wrote to port 0xf4 */
+	u64 exits;			/**< that reached us */
+};
+
+/** Run the VMs of the first module that is a VM file. @return the exit status */
+unsigned int vmm_main(void);
+
+/* start.c: from a VM's description to a vCPU that is ready to run. Says what is wrong itself. */
+int vmm_start(struct vmm_vm *vm);
+
+/* policy.c */
+void vmm_policy(struct hv_machine_config *config);
+
+/** printf() to the hypervisor's console channel. */
+void vmm_printf(const char *fmt, ...) __printf(1, 2);
+
+#endif

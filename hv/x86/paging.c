@@ -1,0 +1,62 @@
+/* See paging.h. Entry format: SDM vol. 3, 4.5. */
+#include "x86/paging.h"
+
+#include "core/panic.h"
+#include "mm/pmm.h"
+#include "x86/apic.h"
+#include "x86/insn.h"
+
+#define PTE_P	BIT(0)
+#define PTE_W	BIT(1)
+#define PTE_PCD	BIT(4)	/* not cached: for device registers */
+#define PTE_PS	BIT(7)
+#define PTE_G	BIT(8)
+#define PTE_NX	BIT(63)
+#define PTE_ADDR 0x000ffffffffff000ull
+
+/* From hv.ld */
+extern const u8 image_start[], text_end[], rodata_end[], image_end[];
+
+static u64 *root;
+
+/* The entry for `va` at `level` (1: 4 KiB, 2: 2 MiB), with the tables above it made on the way. */
+static u64 *entry(u64 va, unsigned int level)
+{
+	u64 *table = root;
+
+	for (unsigned int l = 4; l > level; l--) {
+		u64 *e = &table[va >> (12 + 9 * (l - 1)) & 511];
+
+		if (!(*e & PTE_P)) {
+			void *page = page_alloc();
+
+			if (!page)
+				panic("no memory for the host's page tables");
+			*e = virt_to_phys(page).v | PTE_P | PTE_W;
+		}
+		table = phys_to_virt(hpa(*e & PTE_ADDR));
+	}
+	return &table[va >> (12 + 9 * (level - 1)) & 511];
+}
+
+static void map_image(const u8 *start, const u8 *end, u64 rights)
+{
+	for (const u8 *va = start; va < end; va += PAGE_SIZE)
+		*entry((u64)va, 1) = image_to_phys(va).v | PTE_P | PTE_G | rights;
+}
+
+void paging_init(u64 top)
+{
+	root = page_alloc();
+	if (!root)
+		panic("no memory for the host's page tables");
+	map_image(image_start, text_end, 0);
+	map_image(text_end, rodata_end, PTE_NX);
+	map_image(rodata_end, image_end, PTE_NX | PTE_W);
+
+	for (u64 pa = 0; pa < ROUND_UP(top, PAGE_SIZE_2M); pa += PAGE_SIZE_2M)
+		*entry(DIRECT_MAP + pa, 2) = pa | PTE_P | PTE_W | PTE_PS | PTE_G | PTE_NX;
+	*entry(DIRECT_MAP + ROUND_DOWN(APIC_BASE, PAGE_SIZE_2M), 2) =
+		ROUND_DOWN(APIC_BASE, PAGE_SIZE_2M) | PTE_P | PTE_W | PTE_PS | PTE_PCD | PTE_NX;
+	write_cr3(virt_to_phys(root).v);
+}

@@ -1,0 +1,103 @@
+/* Registers, by the manuals' names: control registers, EFER, MSRs, flags, exceptions. */
+#ifndef X86_REGS_H
+#define X86_REGS_H
+
+#include "lib/types.h"
+
+/* RFLAGS (SDM vol. 1, 3.4.3) */
+#define RFLAGS_FIXED	BIT(1)
+#define RFLAGS_TF	BIT(8)
+#define RFLAGS_IF	BIT(9)
+#define RFLAGS_VM	BIT(17)
+
+/* CR0 (SDM vol. 3, 2.5) */
+#define CR0_PE	BIT(0)
+#define CR0_MP	BIT(1)
+#define CR0_EM	BIT(2)
+#define CR0_TS	BIT(3)
+#define CR0_ET	BIT(4)
+#define CR0_NE	BIT(5)
+#define CR0_WP	BIT(16)
+#define CR0_AM	BIT(18)
+#define CR0_NW	BIT(29)
+#define CR0_CD	BIT(30)
+#define CR0_PG	BIT(31)
+
+/* CR4 */
+#define CR4_PAE		BIT(5)
+#define CR4_PGE		BIT(7)
+#define CR4_OSFXSR	BIT(9)
+#define CR4_OSXMMEXCPT	BIT(10)
+#define CR4_LA57	BIT(12)
+#define CR4_VMXE	BIT(13)
+#define CR4_SMXE	BIT(14)
+#define CR4_PCIDE	BIT(17)
+#define CR4_OSXSAVE	BIT(18)
+
+/* XCR0 (SDM vol. 1, 13.3) */
+#define XCR0_X87	BIT(0)
+#define XCR0_SSE	BIT(1)
+#define XCR0_AVX	BIT(2)
+#define XCR0_AVX512	(BIT(5) | BIT(6) | BIT(7))
+
+/* Model-specific registers (SDM vol. 4; APM vol. 2, appendix A) */
+#define MSR_TSC			0x10
+#define MSR_APIC_BASE		0x1b
+#define MSR_FEATURE_CONTROL	0x3a
+#define MSR_SYSENTER_CS		0x174
+#define MSR_SYSENTER_ESP	0x175
+#define MSR_SYSENTER_EIP	0x176
+#define MSR_MISC_ENABLE		0x1a0
+#define MSR_DEBUGCTL		0x1d9
+#define MSR_PAT			0x277
+#define MSR_MTRRCAP		0xfe
+#define MSR_MTRR_DEF_TYPE	0x2ff
+#define MSR_EFER		0xc0000080
+#define MSR_STAR		0xc0000081
+#define MSR_LSTAR		0xc0000082
+#define MSR_CSTAR		0xc0000083
+#define MSR_SFMASK		0xc0000084
+#define MSR_FS_BASE		0xc0000100
+#define MSR_GS_BASE		0xc0000101
+#define MSR_KERNEL_GS_BASE	0xc0000102
+#define MSR_TSC_AUX		0xc0000103
+#define MSR_VM_CR		0xc0010114	/* AMD */
+#define MSR_VM_HSAVE_PA		0xc0010117	/* AMD */
+
+/* PAT after reset: WB WT UC- UC, twice (SDM vol. 3, 11.12.4) */
+#define PAT_RESET	0x0007040600070406ull
+
+#define EFER_SCE	BIT(0)
+#define EFER_LME	BIT(8)
+#define EFER_LMA	BIT(10)
+#define EFER_NXE	BIT(11)
+#define EFER_SVME	BIT(12)
+
+#define DR6_RESET	0xffff0ff0ull
+#define DR7_RESET	0x400ull
+
+/* Exceptions (SDM vol. 3, table 6-1) */
+#define EXC_DB	1
+#define EXC_NMI	2
+#define EXC_UD	6
+#define EXC_DF	8
+#define EXC_GP	13
+#define EXC_PF	14
+#define EXC_AC	17
+#define EXC_MC	18
+
+/* Segment attributes in the layout of struct hv_segment */
+#define SEG_TYPE_DATA	0x3	/* read, write, accessed */
+#define SEG_TYPE_CODE	0xb	/* execute, read, accessed */
+#define SEG_TYPE_LDT	0x2
+#define SEG_TYPE_TSS16	0x3	/* busy */
+#define SEG_TYPE_TSS	0xb	/* busy; 32-bit or 64-bit by EFER.LMA */
+#define SEG_S		BIT(4)	/* code or data, not a system segment */
+#define SEG_DPL(n)	((u32)(n) << 5)
+#define SEG_P		BIT(7)
+#define SEG_L		BIT(13)	/* 64-bit code */
+#define SEG_DB		BIT(14)	/* 32-bit */
+#define SEG_G		BIT(15)	/* the limit counts pages */
+#define SEG_UNUSABLE	BIT(16)
+
+#endif
