@@ -1,0 +1,1 @@
+"""Nestling: the grader and the tools of the labs."""
