@@ -39,7 +39,7 @@ endif
 GUEST_CFLAGS := -std=gnu11 -O1 -g -ffreestanding -fno-pic -mgeneral-regs-only -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fcf-protection=none $(WARN) -Iguest/lib -Ihv
 LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
-	-Wl,-z,noexecstack
+	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
 
 # Objects depend on a stamp of the flags, so that a change of them builds everything anew.
 FLAGS := $(BUILD)/.flags
@@ -90,7 +90,7 @@ $(BUILD)/boot/bootsect.bin: $(BOOT_OBJ) hv/boot/bootsect.ld
 # NAME.16.S runs in real mode, NAME.32.[cS] in protected, NAME.64.[cS] in long mode.
 
 GUEST_SRC := $(sort $(wildcard guest/*.S guest/*.c))
-GUESTS := $(foreach s,$(GUEST_SRC),$(BUILD)/guest/$(basename $(notdir $(s))).elf)
+GUESTS := $(sort $(foreach s,$(GUEST_SRC),$(BUILD)/guest/$(basename $(notdir $(s))).elf))
 
 guests: $(GUESTS)
 
@@ -102,7 +102,7 @@ $(GUESTS): $(BUILD)/guest/%.elf: $$(wildcard guest/$$*.S guest/$$*.c) $$(wildcar
 	$(call say,GUEST $<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(GUEST_CFLAGS) -m$(call guest_bits,$*) $(LDFLAGS) -Wl,-T,guest/lib/guest.ld \
-		$(filter guest/$*.S guest/$*.c,$^) $(if $(filter %.c,$<),guest/lib/start$(call guest_bits,$*).S) \
+		$(filter guest/$*.S guest/$*.c,$^) $(if $(filter guest/%.c,$^),guest/lib/start$(call guest_bits,$*).S) \
 		-o $@
 
 # ---- Everything else -----------------------------------------------------------------------------

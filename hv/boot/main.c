@@ -16,6 +16,7 @@
 #define TICK 1000000
 
 static struct cpu boot_cpu;
+static const char *selftest;
 
 /* Words with a meaning for us; see README.md. */
 static void command_line(void)
@@ -34,6 +35,8 @@ static void command_line(void)
 			machine_end_by(word + 4);
 		else if (!strcmp(word, "trace=exits"))
 			trace_streaming = true;
+		else if (!strncmp(word, "selftest=", 9))
+			selftest = word + 9;
 		else if (*word && !(first && !strchr(word, '=')))	/* that is our own name */
 			printf("command line: \"%s\" is not known, left out\n", word);
 	}
@@ -55,5 +58,5 @@ __noreturn void hv_main(u32 magic, u32 info)
 	hvm_init();
 	apic_timer_periodic(TICK);
 
-	machine_end(vmm_main());
+	machine_end(selftest ? vmm_selftest(selftest) : vmm_main());
 }

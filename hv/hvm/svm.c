@@ -12,6 +12,7 @@
 #include "lib/string.h"
 #include "mm/npt.h"
 #include "mm/pmm.h"
+#include "x86/insn.h"
 #include "x86/regs.h"
 
 /* ---- The processor -------------------------------------------------------------------------- */
@@ -214,10 +215,12 @@ static void svm_vcpu_fini(struct vcpu *v)
 
 /*
  * The VMCB holds all that VMX must switch by hand. What is left is the TLB: VMs may share an ASID
- * when there are more of them than the CPU has.
+ * when there are more of them than the CPU has. And CR2: VMRUN loads it (15.5.1), but Bochs 2.7
+ * does not.
  */
 static void svm_vcpu_load(struct vcpu *v)
 {
+	write_cr2(vmcb_of(v)->cr2);
 	vmcb_of(v)->tlb_control = TLB_CONTROL_FLUSH_ALL;
 }
 

@@ -29,6 +29,9 @@ struct vmm_vm {
 /** Run the VMs of the first module that is a VM file. @return the exit status */
 unsigned int vmm_main(void);
 
+/** Run the self-test `name`. @return the exit status: 0 when it passed */
+unsigned int vmm_selftest(const char *name);
+
 /* start.c: from a VM's description to a vCPU that is ready to run. Says what is wrong itself. */
 int vmm_start(struct vmm_vm *vm);
 
