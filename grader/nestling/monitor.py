@@ -1,0 +1,202 @@
+"""Ways to ask a running emulator a question from outside.
+
+Both kinds can tell where the machine's first CPU is. The one for QEMU can also stop the machine
+after a number of instructions; Bochs has that among its start commands.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from nestling.errors import UserError
+
+ANSWER_SECONDS = 2.0
+START_SECONDS = 30.0  # on a busy computer QEMU may take a while before it listens
+WATCHDOG_UNIT = 2_000_000_000  # instructions; the ib700 watchdog counts in steps of 2 s
+WATCHDOG_STEPS = 15
+
+# Bochs: RIP in the answer to `regs`, and in the instruction shown when the machine goes down.
+REGISTER_RIP = re.compile(r"^rip: ([0-9a-f]{8})_([0-9a-f]{8})", re.MULTILINE)
+LAST_INSTRUCTION = re.compile(
+    r"^\(0\)\.\[\d+\] \[0x[0-9a-f]+\] [0-9a-f]{4}:([0-9a-f]+) ", re.MULTILINE)
+
+
+class Monitor:
+    """What the runner wants from an emulator besides its output; this one does nothing."""
+
+    def __init__(self) -> None:
+        self.where: int | None = None  # instruction pointer of the first CPU, once it is known
+        self.expired = False  # the machine has used up its instructions
+        self.fallen = False  # the machine has reset itself, or wanted to
+
+    def arguments(self) -> list[str]:
+        """Words to add to the emulator's command."""
+        return []
+
+    def descriptors(self) -> list[int]:
+        """File descriptors that the emulator inherits."""
+        return []
+
+    def start(self, pid: int) -> None:
+        """The emulator runs as process `pid`: get in touch with it."""
+
+    def poll(self) -> None:
+        """Look whether `expired` or `fallen` is true by now, without waiting."""
+
+    def interrupt(self) -> None:
+        """The emulator is going to be killed: find out where the machine is, or ask for it."""
+
+    def finish(self, stdout: str) -> None:
+        """The emulator is gone and this is all it wrote: let go, and fill in what it told."""
+
+
+class Qmp(Monitor):
+    """QEMU's monitor protocol over a socket pair.
+
+    The instruction budget uses the emulated ib700 watchdog, armed from here before the first
+    instruction. With `-icount shift=0` a nanosecond of the machine's time is one instruction, so
+    the dog barks after exactly so many; and as a machine that only waits skips its
+    waiting time, one that sleeps for ever is found out at once. The guest's devices don't
+    change: the dog has two write-only ports, 0x441 and 0x443.
+    """
+
+    def __init__(self, instructions: int | None = None) -> None:
+        super().__init__()
+        self._ours, self._theirs = socket.socketpair()
+        self._buffer = b""
+        self._steps = 0
+        self._alive = True
+        if instructions:
+            self._steps = min(max(-(-instructions // WATCHDOG_UNIT), 1), WATCHDOG_STEPS)
+
+    def arguments(self) -> list[str]:
+        words = ["-chardev", f"socket,id=qmp,fd={self._theirs.fileno()}",
+                 "-mon", "chardev=qmp,mode=control"]
+        words += ["-no-reboot", "-action", "shutdown=pause"]  # so we can ask after a triple fault
+        if self._steps:
+            words += ["-device", "ib700", "-action", "watchdog=pause", "-S"]
+        return words
+
+    def descriptors(self) -> list[int]:
+        return [self._theirs.fileno()]
+
+    def start(self, pid: int) -> None:
+        self._theirs.close()
+        if not self._steps:
+            self._send("qmp_capabilities")  # its answer is skipped by the first _command()
+            return
+        self._command("qmp_capabilities", seconds=START_SECONDS)
+        self._monitor(f"o /b 0x443 {WATCHDOG_STEPS - self._steps}")
+        if self._command("cont") is None and self._alive:
+            raise UserError("QEMU was started, but its monitor does not answer")
+
+    def poll(self) -> None:
+        while self._alive and self._wait(0):
+            self._message()
+
+    def interrupt(self) -> None:
+        registers = self._monitor("info registers")
+        match = re.search(r"\b[RE]IP=([0-9a-f]+)", registers or "")
+        self.where = int(match[1], 16) if match else None
+
+    def finish(self, stdout: str) -> None:
+        self._ours.close()
+        self._theirs.close()
+
+    def _send(self, command: str, arguments: dict[str, Any] | None = None) -> None:
+        request = {"execute": command, "arguments": arguments or {}, "id": command}
+        try:
+            self._ours.sendall(json.dumps(request).encode() + b"\n")
+        except OSError:
+            self._alive = False
+
+    def _command(self, command: str, arguments: dict[str, Any] | None = None,
+                 seconds: float | None = None) -> Any:
+        """The answer to `command`, or None when QEMU is gone, refuses, or doesn't answer."""
+        self._send(command, arguments)
+        deadline = time.monotonic() + (seconds or ANSWER_SECONDS)
+        while self._alive and self._wait(deadline - time.monotonic()):
+            message = self._message()
+            if message.get("id") == command:
+                return message.get("return")
+        return None
+
+    def _monitor(self, line: str) -> str | None:
+        answer = self._command("human-monitor-command", {"command-line": line})
+        return answer if isinstance(answer, str) else None
+
+    def _wait(self, seconds: float) -> bool:
+        """Whether there is something to read, by then."""
+        return b"\n" in self._buffer or bool(
+            select.select([self._ours], [], [], max(seconds, 0))[0])
+
+    def _message(self) -> dict[str, Any]:
+        """The next message, to be called after _wait(); {} when it isn't complete yet."""
+        if b"\n" not in self._buffer:
+            try:
+                data = self._ours.recv(65536)
+            except OSError:
+                data = b""
+            self._alive = bool(data)
+            self._buffer += data
+        if b"\n" not in self._buffer:
+            return {}
+        line, self._buffer = self._buffer.split(b"\n", 1)
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = {}
+        if message.get("event") == "WATCHDOG":
+            self.expired = True
+        elif message.get("event") == "SHUTDOWN":
+            self.fallen = True
+        return message
+
+
+class BochsDebugger(Monitor):
+    """Bochs's internal debugger, driven by a command file.
+
+    The start commands end in `regs` and `q`: whatever interrupts `c` (the time breakpoint that is
+    the instruction budget, or SIGINT from here) prints the registers and ends Bochs. Unlike the
+    time breakpoint, SIGINT also works when the CPU sleeps in HLT with interrupts off.
+    """
+
+    COMMANDS = "commands"
+
+    def __init__(self, directory: Path, instructions: int | None = None) -> None:
+        super().__init__()
+        commands = ["c", "regs", "q"]
+        if instructions:
+            commands.insert(0, f"sb {instructions}")
+        (directory / self.COMMANDS).write_text("\n".join(commands) + "\n", encoding="ascii")
+        self._pid = 0
+        self._interrupted = False
+
+    def arguments(self) -> list[str]:
+        return ["-rc", self.COMMANDS]
+
+    def start(self, pid: int) -> None:
+        self._pid = pid
+
+    def interrupt(self) -> None:
+        self._interrupted = True
+        try:
+            os.kill(self._pid, signal.SIGINT)
+        except ProcessLookupError:
+            pass
+
+    def finish(self, stdout: str) -> None:
+        match = REGISTER_RIP.search(stdout)
+        if match:
+            self.where = int(match[1] + match[2], 16)
+            self.expired = not self._interrupted
+        elif places := LAST_INSTRUCTION.findall(stdout):
+            self.where = int(places[-1], 16)

@@ -1,0 +1,110 @@
+"""boot.py: what a VM file names, and how it gets to the hypervisor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nestling.boot import Options, VmFile, boot, stage
+from nestling.emulator import Launch, Limits, Reason
+from nestling.errors import UserError
+from nestling.image import Module
+from nestling.platforms import Job, Platform, Probe
+
+TEXT = """\
+# vm "ghost" { kernel "ghost.elf" }
+vm "first" {
+    kernel "hello.elf"     # kernel "other.elf"
+    module "disk # 1.img"
+}
+vm "second" { kernel "hello.elf" }
+"""
+
+
+class FakePlatform(Platform):
+    """Prints the job instead of doing it."""
+
+    key = "fake"
+    isa = "svm"
+
+    def __init__(self) -> None:
+        self.directory = Path()
+
+    def probe(self) -> Probe:
+        return Probe(True, isa="svm")
+
+    def launch(self, job: Job, directory: Path) -> Launch:
+        self.directory = directory
+        names = " ".join(module.string for module in job.modules)
+        return Launch(["sh", "-c", f"echo '{names} | {job.words}'; cat {job.modules[-1].string}; "
+                                   "echo; echo end status=5"], directory)
+
+
+@pytest.fixture(name="build")
+def build_fixture(tmp_path: Path) -> Path:
+    (tmp_path / "guest").mkdir()
+    (tmp_path / "hv32.elf").write_bytes(b"hv")
+    (tmp_path / "guest" / "hello.elf").write_bytes(b"tiny guest")
+    return tmp_path
+
+
+def test_what_a_vm_file_names() -> None:
+    vm_file = VmFile("a.vm", TEXT)
+    assert vm_file.vms == ["first", "second"]
+    assert vm_file.files == ["hello.elf", "disk # 1.img"]
+
+
+def test_modules_in_order(build: Path, tmp_path: Path) -> None:
+    stage_directory = tmp_path / "stage"
+    stage_directory.mkdir()
+    modules = stage(VmFile("a.vm", 'vm "x" { kernel "hello.elf" }'), [build / "guest"],
+                    stage_directory)
+    assert modules == (Module(stage_directory / "a.vm", "a.vm"),
+                       Module(stage_directory / "hello.elf", "hello.elf"))
+    assert modules[1].path.read_bytes() == b"tiny guest"
+
+
+def test_the_first_directory_counts(build: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "hello.elf").write_bytes(b"mine")
+    result = boot(FakePlatform(), VmFile("a.vm", 'vm "x" { kernel "hello.elf" }'), build, [own])
+    assert "mine" in result.console
+
+
+def test_boot(build: Path) -> None:
+    platform = FakePlatform()
+    result = boot(platform, VmFile("a.vm", 'vm "x" { kernel "hello.elf" }'), build,
+                  options=Options(words="one  two", trace=True), limits=Limits(seconds=5))
+    assert (result.reason, result.status) == (Reason.ENDED, 5)
+    assert result.console.startswith("a.vm hello.elf | trace=exits one two\ntiny guest\n")
+    assert not platform.directory.exists()
+
+
+@pytest.mark.parametrize("text, message", [
+    ('vm "x" { kernel "absent.elf" }', 'names "absent.elf", which is in none of: '),
+    ('vm "x" { kernel "guest/with space" }', "file names for the hypervisor"),
+    ('vm "x" { kernel "guest/a,b" }', "file names for the hypervisor"),
+    ('vm "x" { kernel "hello.elf" } vm "y" { kernel "../guest/other/hello.elf" }', "two different"),
+])
+def test_files_that_cannot_be_staged(build: Path, text: str, message: str) -> None:
+    for name in ("guest/with space", "guest/a,b", "guest/other/hello.elf"):
+        (build / name).parent.mkdir(exist_ok=True)
+        (build / name).write_bytes(b"x")
+    with pytest.raises(UserError, match=message):
+        boot(FakePlatform(), VmFile("a.vm", text), build, [build])
+
+
+def test_no_hypervisor_yet(build: Path) -> None:
+    (build / "hv32.elf").unlink()
+    with pytest.raises(UserError, match="run `make`"):
+        boot(FakePlatform(), VmFile("a.vm", ""), build)
+
+
+def test_files_that_are_no_vm_files(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nope.vm: No such file"):
+        VmFile.read(tmp_path / "nope.vm")
+    (tmp_path / "binary.vm").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match="not a VM file"):
+        VmFile.read(tmp_path / "binary.vm")
