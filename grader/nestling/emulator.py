@@ -197,7 +197,7 @@ class _Run:
         while not _has_ended(process):
             self._read(TICK)
             self._check_output()
-            self.launch.monitor.poll()
+            self.launch.monitor.poll(self.stdout)
             now = time.monotonic()
             if self.reason is Reason.FLOOD or (stopping and now > deadline):
                 return

@@ -170,6 +170,8 @@ class Bochs(Platform):
     takes_input = False
     takes_gdb = False
     memory_option = ""
+    guest_faults = False  # see BochsDebugger
+    words = ""  # for the hypervisor's command line
 
     def probe(self) -> Probe:
         return probe_bochs(self.isa)
@@ -178,12 +180,13 @@ class Bochs(Platform):
         if job.gdb is not None:
             raise UserError(f"{self.key}: Bochs has no gdb server; use --on tcg")
         image = make_image(directory / IMAGE, job.hv, job.bootsect,
-                           f"{job.words} end=bochs".strip(), job.modules)
+                           f"{job.words} end=bochs {self.words}".strip(), job.modules)
         (directory / "bochsrc").write_text(
-            bochsrc(self.model(job), job.memory, image.cylinders, job.witness), encoding="ascii")
+            bochsrc(self.model(job), job.memory, image.cylinders, job.witness,
+                    self.guest_faults), encoding="ascii")
         return Launch(["bochs", "-q", "-f", "bochsrc"], directory, console=directory / SERIAL,
                       log=directory / LOG, keep=is_bochs_news, explain=explain_bochs,
-                      monitor=BochsDebugger(directory, job.instructions),
+                      monitor=BochsDebugger(directory, job.instructions, self.guest_faults),
                       env={"TERM": "dumb"})
 
 
@@ -203,6 +206,8 @@ class BochsSvm(Bochs):
     title = "Bochs, emulated AMD CPU"
     isa = "svm"
     models = ("ryzen",)
+    guest_faults = True
+    words = "tick=nmi"  # Bochs 2.7 forgets interrupts while a guest has them off
 
 
 PLATFORMS: dict[str, Platform] = {
@@ -220,8 +225,12 @@ def platform_named(key: str) -> Platform:
     return platform
 
 
-def bochsrc(model: str, memory: int, cylinders: int, witness: bool) -> str:
-    """Bochs's configuration file. Its `debug` level is the witness: it names every VM exit."""
+def bochsrc(model: str, memory: int, cylinders: int, witness: bool,
+            guest_faults: bool = False) -> str:
+    """Bochs's configuration file. Its `debug` level is the witness: it names every VM exit.
+
+    `guest_faults`: a CPU's panic, which is how Bochs treats a triple fault, does not end Bochs.
+    """
     return f"""\
 plugin_ctrl: unmapped=1, biosdev=1, speaker=0, extfpuirq=0, parallel=0, serial=1, e1000=0
 memory: guest={memory}, host={memory}
@@ -231,7 +240,7 @@ display_library: term
 ata0-master: type=disk, path={IMAGE}, mode=flat, cylinders={cylinders}, heads=16, spt=63
 boot: disk
 log: {LOG}
-panic: action=fatal
+panic: action=fatal{', cpu0=report' if guest_faults else ''}
 error: action=report
 info: action=report
 debug: action=ignore{", cpu0=report" if witness else ""}

@@ -344,6 +344,27 @@ def test_bochs_budget(tmp_path: Path) -> None:
     assert result.where == 0xFFFFFFFF80101234
 
 
+def test_bochs_goes_on_after_a_guest_fault(tmp_path: Path) -> None:
+    debugger = BochsDebugger(tmp_path, instructions=1000, guest_faults=True)
+    debugger.MAX_FAULTS = 2
+    body = ("printf 'rip: 00000000_00008000\\n'; printf 'end status=3\\n' > serial;"
+            "printf 'rip: ffffffff_80101234\\n'; exit 0")
+    result = run(Launch(["sh", "-c", body], tmp_path, console=tmp_path / "serial",
+                        monitor=debugger))
+    assert (tmp_path / "commands").read_text().startswith("sb 1000\nc\nregs\nc\nregs\n")
+    assert (result.reason, result.status) == (Reason.ENDED, 3)
+
+
+def test_bochs_budget_with_guest_faults(tmp_path: Path) -> None:
+    debugger = BochsDebugger(tmp_path, instructions=1000, guest_faults=True)
+    body = "echo '(0) Caught time breakpoint'; printf 'rip: ffffffff_80101234\\n'; sleep 60"
+    result = run(Launch(["sh", "-c", body], tmp_path, console=tmp_path / "serial",
+                        monitor=debugger))
+    assert result.reason is Reason.TIMEOUT and "instructions" in result.detail
+    assert result.where == 0xFFFFFFFF80101234
+    assert result.seconds < 20
+
+
 def test_bochs_is_asked_where_it_hangs(tmp_path: Path) -> None:
     body = "trap 'regs; exit 0' INT; while :; do sleep 0.02; done"
     result = run(fake_bochs(tmp_path, body), QUICK)
@@ -351,6 +372,27 @@ def test_bochs_is_asked_where_it_hangs(tmp_path: Path) -> None:
     assert result.reason is Reason.TIMEOUT
     assert "0.4 seconds" in result.detail
     assert result.where == 0xFFFFFFFF80101234
+
+
+def test_bochs_goes_on_after_a_guest_fault(tmp_path: Path) -> None:
+    debugger = BochsDebugger(tmp_path, instructions=1000, guest_faults=True)
+    debugger.MAX_FAULTS = 2
+    body = ("printf 'rip: 00000000_00008000\\n'; printf 'end status=3\\n' > serial;"
+            "printf 'rip: ffffffff_80101234\\n'; exit 0")
+    result = run(Launch(["sh", "-c", body], tmp_path, console=tmp_path / "serial",
+                        monitor=debugger))
+    assert (tmp_path / "commands").read_text().startswith("sb 1000\nc\nregs\nc\nregs\n")
+    assert (result.reason, result.status) == (Reason.ENDED, 3)
+
+
+def test_bochs_budget_with_guest_faults(tmp_path: Path) -> None:
+    debugger = BochsDebugger(tmp_path, instructions=1000, guest_faults=True)
+    body = "echo '(0) Caught time breakpoint'; printf 'rip: ffffffff_80101234\\n'; sleep 60"
+    result = run(Launch(["sh", "-c", body], tmp_path, console=tmp_path / "serial",
+                        monitor=debugger))
+    assert result.reason is Reason.TIMEOUT and "instructions" in result.detail
+    assert result.where == 0xFFFFFFFF80101234
+    assert result.seconds < 20
 
 
 def test_bochs_tells_where_it_went_down(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@
 #include "mm/pmm.h"
 #include "vmm/vmm.h"
 #include "x86/apic.h"
+#include "x86/nmi_tick.h"
 #include "x86/paging.h"
 
 /* How often the timer ends a guest's run, in TSC ticks. */
@@ -17,6 +18,7 @@
 
 static struct cpu boot_cpu;
 static const char *selftest;
+static bool tick_by_nmi;
 
 /* Words with a meaning for us; see README.md. */
 static void command_line(void)
@@ -35,6 +37,8 @@ static void command_line(void)
 			machine_end_by(word + 4);
 		else if (!strcmp(word, "trace=exits"))
 			trace_streaming = true;
+		else if (!strcmp(word, "tick=nmi"))
+			tick_by_nmi = true;
 		else if (!strncmp(word, "selftest=", 9))
 			selftest = word + 9;
 		else if (*word && !(first && !strchr(word, '=')))	/* that is our own name */
@@ -56,7 +60,12 @@ __noreturn void hv_main(u32 magic, u32 info)
 	printf("memory: %lu MiB, %lu MiB free\n", pmm_total_pages() >> 8, pmm_free_pages() >> 8);
 	fpu_init();
 	hvm_init();
-	apic_timer_periodic(TICK);
+	if (tick_by_nmi)
+		nmi_tick_start();
+	else
+		apic_timer_periodic(TICK);
 
-	machine_end(selftest ? vmm_selftest(selftest) : vmm_main());
+	if (selftest && !vmm_selftest(selftest))
+		machine_end(STATUS_FAILED);
+	machine_end(vmm_main());
 }

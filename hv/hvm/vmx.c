@@ -46,7 +46,7 @@ static int vmx_probe(struct hvm_caps *caps, const char **why)
 		{ MSR_IA32_VMX_PROCBASED_CTLS2, PROC2_ENABLE_EPT << 32,
 		  "this CPU's VMX has no EPT (extended page tables); we need it" },
 		{ MSR_IA32_VMX_PROCBASED_CTLS2, PROC2_UNRESTRICTED_GUEST << 32,
-		  "this CPU's VMX has no unrestricted guest; we need it for guests without paging" },
+		  "this CPU's VMX has no unrestricted guest; guests without paging need it" },
 		{ MSR_IA32_VMX_EPT_VPID_CAP, EPT_CAP_WALK_4 | EPT_CAP_WRITE_BACK | EPT_CAP_INVEPT,
 		  "this CPU's EPT lacks 4-level tables, write-back memory or INVEPT" },
 		{ MSR_IA32_VMX_EXIT_CTLS, (EXIT_LOAD_IA32_EFER | EXIT_LOAD_IA32_PAT) << 32,
@@ -219,7 +219,8 @@ void vmx_flush_linear(struct vcpu *v)
  * @param controls  the result: as many as may be, and those that must
  * @return -ENODEV when a required control may not be 1
  */
-static int vmx_adjust_controls(u32 msr, u64 required, u64 optional, u32 *controls)
+__maybe_unused static int vmx_adjust_controls(u32 msr, u64 required, u64 optional,
+					      u32 *controls)
 {
 	u64 cap;
 
@@ -302,14 +303,14 @@ static int vmx_init_controls(struct vcpu *v)
 
 /**
  * Fill the host-state fields (24.5): what a VM exit puts into the registers of this CPU, so that
- * vmx_exited() finds the host as it is now. Control registers, EFER, PAT and the SYSENTER MSRs are
+ * vmx_enter() comes back to the host as it is now. Control registers, EFER, PAT and the SYSENTER MSRs are
  * copied as they are; the selectors are those of x86/desc.h, with RPL and TI 0 as 26.2.3 wants
  * them. An exit loads no descriptors: the bases of FS, GS, TR, GDTR and IDTR have fields of their
  * own, the other segments become flat (27.5.2). HOST_RSP and HOST_RIP are vmx_enter()'s.
  *
  * Some of this is different on each CPU (GS, TR, GDTR), so vmx_vcpu_load() calls it each time.
  */
-static void vmx_init_host(struct vcpu *v)
+__maybe_unused static void vmx_init_host(struct vcpu *v)
 {
 	struct descriptors *d = &this_cpu()->desc;
 

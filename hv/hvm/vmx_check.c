@@ -41,7 +41,7 @@ static void say_exit_reason(u32 reason, u64 qualification, hvm_rule_fn say, void
 		break;
 	case VMX_EXIT_MSR_LOADING:
 		snprintf(sentence, sizeof(sentence),
-			 "exit reason 34: VM-entry failure due to loading MSR number %lu of the list",
+			 "exit reason 34: VM-entry failure due to loading MSR %lu of the list",
 			 qualification);
 		break;
 	default:

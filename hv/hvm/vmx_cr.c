@@ -9,6 +9,7 @@
 #include "core/panic.h"
 #include "hvm/vmx.h"
 #include "lib/cpuid.h"
+#include "lib/lab.h"
 #include "mm/gmem.h"
 #include "x86/insn.h"
 #include "x86/regs.h"

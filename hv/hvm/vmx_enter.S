@@ -6,6 +6,7 @@
  * vol. 3, 26.3.2, 27.5). The other general-purpose registers are ours to switch, here.
  */
 #include "hvm/vmx.h"
+#include "lib/lab.h"
 #include "x86/asm.h"
 
 	.text

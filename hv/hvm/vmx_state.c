@@ -1,6 +1,6 @@
 /*
- * Intel VMX: the guest's registers in the VMCS, read and written by name. What the VMCS has no field
- * for waits in struct vcpu while the vCPU has no CPU.
+ * Intel VMX: the guest's registers in the VMCS, read and written by name. What the VMCS has no
+ * field for waits in struct vcpu while the vCPU has no CPU.
  */
 #include "core/cpu.h"
 #include "core/panic.h"
@@ -151,8 +151,8 @@ static void get_interrupts(struct hv_vcpu_state *s)
 }
 
 /*
- * A shadow with IF clear can only be from MOV SS. With TF set, the single-step trap that comes after
- * the shadow must already be pending (26.3.1.5).
+ * A shadow with IF clear can only be from MOV SS. With TF set, the single-step trap that comes
+ * after the shadow must already be pending (26.3.1.5).
  */
 static void set_interrupts(const struct hv_vcpu_state *s)
 {

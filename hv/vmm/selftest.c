@@ -1,37 +1,33 @@
 /*
- * Tests that only the hypervisor itself can make, because no guest can: `selftest=state` on the
- * command line gives two VMs registers that disagree in every item of core/state.def, lets them
- * take turns, and looks whether each has kept its own. Prints a line for each item.
+ * Tests that only the hypervisor itself can make, by `selftest=` on the command line.
+ *
+ * state: no guest can write all of core/state.def. Two VMs get registers that disagree in every
+ * item, take turns, and must each have kept their own.
+ *
+ * random:SEED:COUNT: guests made of random bytes, COUNT in each start mode. Whatever they do, it
+ * may only end themselves, and leave no page behind.
  */
 #include "lib/string.h"
 #include "vmm/vmm.h"
 #include "x86/regs.h"
 
 #define CODE		0x8000ull	/* a page full of HLT */
-#define PML4		0x10000ull	/* maps the first 2 MiB to themselves */
 #define MEMORY		MiB(2)
 #define INSN_HLT	0xf4
 
-static struct hv_machine_config config;
 static struct hv_vcpu_state want[2], got;
 static u32 failures;
 
 static int make_vm(void)
 {
 	static u8 page[4096];
-	const struct hv_vcpu_start start = { .mode = HV_MODE_LONG, .rip = CODE, .cr3 = PML4 };
-	const u64 pdpt = (PML4 + 0x1000) | 7, pd = (PML4 + 0x2000) | 7, leaf = 0x87;
-	int vm = hv_machine_create();
+	struct vmm_vm vm = { .config = { .memory = MEMORY, .mode = VMFILE_LONG } };
 
-	memset(&config, 0, sizeof(config));
-	vmm_policy(&config);
 	memset(page, INSN_HLT, sizeof(page));
-	if (vm < 0 || hv_machine_configure(vm, &config) || hv_gpa_map(vm, 0, MEMORY, HV_PROT_ALL) ||
-	    hv_gpa_write(vm, CODE, page, sizeof(page)) || hv_gpa_write(vm, PML4, &pdpt, 8) ||
-	    hv_gpa_write(vm, PML4 + 0x1000, &pd, 8) || hv_gpa_write(vm, PML4 + 0x2000, &leaf, 8) ||
-	    hv_vcpu_create(vm, 0, &start))
+	if (vmm_create(&vm) || hv_gpa_write(vm.id, CODE, page, sizeof(page)) ||
+	    vmm_start_vcpu(&vm, CODE))
 		hv_fatal("self-test: a VM can't be made");
-	return vm;
+	return vm.id;
 }
 
 /* ---- Values: valid for hardware, and different for k = 0 and k = 1 ---------------------------- */
@@ -51,7 +47,7 @@ static void set_system(struct hv_vcpu_state *s, u64 k)
 {
 	s->cr0 ^= k ? CR0_MP | CR0_WP : 0;
 	s->cr2 = 0x123456789000 + k;
-	s->cr3 = PML4 | k << 3;			/* PWT */
+	s->cr3 |= k << 3;			/* PWT */
 	s->cr4 |= CR4_OSXSAVE | CR4_OSFXSR | (k ? CR4_PGE : 0);
 	s->cr8 = 3 + k * 6;
 	s->xcr0 = k ? XCR0_X87 | XCR0_SSE : XCR0_X87;
@@ -150,20 +146,105 @@ static void take_turns(int first, int second, u64 groups, bool first_runs)
 	compare(groups);
 }
 
-unsigned int vmm_selftest(const char *name)
+static bool test_state(void)
 {
-	int a, b;
+	int a = make_vm(), b = make_vm();
 
-	if (strcmp(name, "state")) {
-		vmm_printf("there is no self-test \"%s\"; there is: state\n", name);
-		return VMM_STATUS_BAD_FILE;
-	}
-	a = make_vm();
-	b = make_vm();
 	take_turns(a, b, HV_STATE_ALL & ~HV_STATE_INTR, true);
 	take_turns(a, b, HV_STATE_INTR, false);
 	vmm_printf("selftest state %s\n", failures ? "FAILED" : "passed");
 	hv_machine_destroy(a);
 	hv_machine_destroy(b);
-	return failures ? 1 : 0;
+	return !failures;
+}
+
+/* ---- Random guests ---------------------------------------------------------------------------- */
+
+#define RANDOM_MEMORY	KiB(64)
+#define RANDOM_CODE	KiB(32)		/* so many random bytes, from address 0 */
+#define RANDOM_BUDGET	100000		/* TSC ticks */
+
+/* xorshift64*: Marsaglia's generator, with a multiplication to mix the upper bits down. */
+static u64 random_next(u64 *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * 0x2545f4914f6cdd1d;
+}
+
+/* Run until it ends, answering IN with ones. @return why it ended */
+static enum hv_exit_reason random_run(int vm)
+{
+	struct hv_exit x = { .reason = HV_EXIT_UNKNOWN };
+
+	do {
+		x.io.data = 0xffffffff;
+		if (hv_vcpu_run(vm, 0, &x))
+			hv_fatal("self-test: a random guest can't be run");
+	} while (x.reason == HV_EXIT_IO && !x.io.string);
+	return x.reason;
+}
+
+static void random_guests(enum vmfile_mode mode, u64 seed, u64 count)
+{
+	static u64 code[RANDOM_CODE / 8];
+	static const char *const modes[] = { "real", "protected", "long" };
+	u32 ends[HV_EXIT_REASONS] = { 0 };
+
+	for (u64 n = 0; n < count; n++) {
+		struct vmm_vm vm = { .config = { .memory = RANDOM_MEMORY, .mode = mode,
+						 .budget = RANDOM_BUDGET } };
+		u64 state = (seed + n) * 0x9e3779b97f4a7c15 + mode + 1;
+
+		for (u64 i = 0; i < ARRAY_SIZE(code); i++)
+			code[i] = random_next(&state);
+		if (vmm_create(&vm) || hv_gpa_write(vm.id, 0, code, sizeof(code)) ||
+		    vmm_start_vcpu(&vm, random_next(&state) % RANDOM_CODE))
+			hv_fatal("self-test: a random guest can't be made");
+		ends[random_run(vm.id)]++;
+		hv_machine_destroy(vm.id);
+	}
+	vmm_printf("selftest random %s:", modes[mode]);
+	for (u32 i = 0; i < HV_EXIT_REASONS; i++) {
+		if (ends[i])
+			vmm_printf(" %s=%u", hv_exit_name(i), ends[i]);
+	}
+	vmm_printf("\n");
+}
+
+/* Decimal digits at *s, and past the colon behind them. */
+static u64 number(const char **s)
+{
+	u64 n = 0;
+
+	while (**s >= '0' && **s <= '9')
+		n = n * 10 + (u64)(*(*s)++ - '0');
+	if (**s == ':')
+		(*s)++;
+	return n;
+}
+
+static bool test_random(const char *arguments)
+{
+	u64 seed = number(&arguments), count = number(&arguments);
+	struct hv_capability before, after;
+
+	hv_capability(&before);
+	for (u32 mode = VMFILE_REAL; mode <= VMFILE_LONG; mode++)
+		random_guests(mode, seed, count);
+	hv_capability(&after);
+	vmm_printf("selftest random guests=%lu free before=%lu after=%lu\n", 3 * count,
+		   before.memory_free, after.memory_free);
+	return before.memory_free == after.memory_free;
+}
+
+bool vmm_selftest(const char *what)
+{
+	if (!strcmp(what, "state"))
+		return test_state();
+	if (!strncmp(what, "random:", 7))
+		return test_random(what + 7);
+	vmm_printf("no self-test \"%s\"; there are: state, random:SEED:COUNT\n", what);
+	return false;
 }

@@ -102,7 +102,7 @@ static int page_tables(const struct vmm_vm *vm, u64 *cr3)
 	return err;
 }
 
-static int create(struct vmm_vm *vm)
+int vmm_create(struct vmm_vm *vm)
 {
 	static struct hv_machine_config config;
 	int id = hv_machine_create(), err;
@@ -121,27 +121,35 @@ static int create(struct vmm_vm *vm)
 	return err;
 }
 
-int vmm_start(struct vmm_vm *vm)
+int vmm_start_vcpu(const struct vmm_vm *vm, u64 rip)
 {
 	const struct vmfile_vm *c = &vm->config;
 	struct hv_vcpu_start start = {
 		.mode = (enum hv_mode)c->mode,
+		.rip = rip,
 		.args = { c->args[0], c->args[1] },
 		/* Below the page tables; real mode has 16 bits for it. */
 		.rsp = c->mode == VMFILE_REAL ? 0x7c00 : c->memory - 8 * 4096,
 	};
-	int err = create(vm);
+
+	return (c->mode == VMFILE_LONG ? page_tables(vm, &start.cr3) : 0) ?:
+	       hv_vcpu_create(vm->id, 0, &start);
+}
+
+int vmm_start(struct vmm_vm *vm)
+{
+	const char *name = vm->config.name;
+	int err = vmm_create(vm);
+	u64 entry;
 
 	if (err) {
-		vmm_printf("vm %s: can't be created: %s\n", c->name,
+		vmm_printf("vm %s: can't be created: %s\n", name,
 			   err == -ENOMEM ? "not enough host memory that is contiguous" :
 			   err == -ENOSPC ? "too many VMs" : "bad configuration");
 		return err;
 	}
-	err = load_kernel(vm, &start.rip) ?:
-	      (c->mode == VMFILE_LONG ? page_tables(vm, &start.cr3) : 0) ?:
-	      hv_vcpu_create(vm->id, 0, &start);
+	err = load_kernel(vm, &entry) ?: vmm_start_vcpu(vm, entry);
 	if (!err)
-		vmm_printf("vm %s created id=%d memory=%lu\n", c->name, vm->id, c->memory);
+		vmm_printf("vm %s created id=%d memory=%lu\n", name, vm->id, vm->config.memory);
 	return err;
 }

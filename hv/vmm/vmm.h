@@ -29,11 +29,19 @@ struct vmm_vm {
 /** Run the VMs of the first module that is a VM file. @return the exit status */
 unsigned int vmm_main(void);
 
-/** Run the self-test `name`. @return the exit status: 0 when it passed */
-unsigned int vmm_selftest(const char *name);
+/* selftest.c */
 
-/* start.c: from a VM's description to a vCPU that is ready to run. Says what is wrong itself. */
+/** Run a self-test: "state", or "random:SEED:COUNT". @return true when it passed */
+bool vmm_selftest(const char *what);
+
+/* start.c: from a VM's description to a vCPU that is ready to run */
+
+/** All of it: machine, kernel, vCPU. Says what is wrong itself. */
 int vmm_start(struct vmm_vm *vm);
+/** Only the machine with its memory. */
+int vmm_create(struct vmm_vm *vm);
+/** Only the vCPU, which starts at `rip`; for long mode, page tables first. */
+int vmm_start_vcpu(const struct vmm_vm *vm, u64 rip);
 
 /* policy.c */
 void vmm_policy(struct hv_machine_config *config);

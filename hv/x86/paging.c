@@ -5,6 +5,7 @@
 #include "mm/pmm.h"
 #include "x86/apic.h"
 #include "x86/insn.h"
+#include "x86/nmi_tick.h"
 
 #define PTE_P	BIT(0)
 #define PTE_W	BIT(1)
@@ -45,6 +46,12 @@ static void map_image(const u8 *start, const u8 *end, u64 rights)
 		*entry((u64)va, 1) = image_to_phys(va).v | PTE_P | PTE_G | rights;
 }
 
+static void map_device(u64 pa)
+{
+	pa = ROUND_DOWN(pa, PAGE_SIZE_2M);
+	*entry(DIRECT_MAP + pa, 2) = pa | PTE_P | PTE_W | PTE_PS | PTE_PCD | PTE_NX;
+}
+
 void paging_init(u64 top)
 {
 	root = page_alloc();
@@ -56,7 +63,7 @@ void paging_init(u64 top)
 
 	for (u64 pa = 0; pa < ROUND_UP(top, PAGE_SIZE_2M); pa += PAGE_SIZE_2M)
 		*entry(DIRECT_MAP + pa, 2) = pa | PTE_P | PTE_W | PTE_PS | PTE_G | PTE_NX;
-	*entry(DIRECT_MAP + ROUND_DOWN(APIC_BASE, PAGE_SIZE_2M), 2) =
-		ROUND_DOWN(APIC_BASE, PAGE_SIZE_2M) | PTE_P | PTE_W | PTE_PS | PTE_PCD | PTE_NX;
+	map_device(APIC_BASE);
+	map_device(IOAPIC_BASE);
 	write_cr3(virt_to_phys(root).v);
 }

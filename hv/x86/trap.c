@@ -19,6 +19,8 @@ void trap(struct trap_frame *f)
 	switch (f->vector) {
 	case EXC_NMI:
 		return;		/* all it had to do was end the guest's run */
+	case EXC_DB:
+		return;		/* we never ask for one: a guest's, that Bochs brings out with it */
 	case VECTOR_TIMER:
 		apic_eoi();
 		return;

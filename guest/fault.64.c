@@ -1,0 +1,36 @@
+/* Does one thing that ends its VM. The argument says which. */
+#include "guest.h"
+
+enum fault { TRIPLE, MEMORY, FETCH, SPIN, HALT, STRING_IO, STACK };
+
+int main(u64 fault, u64 unused);
+int main(u64 fault, u64 unused)
+{
+	static const struct { u16 limit; u64 base; } __attribute__((packed)) no_idt;
+
+	put_text("here I go\n");
+	switch ((enum fault)fault) {
+	case TRIPLE:
+		asm volatile("lidt %0; ud2" : : "m"(no_idt));
+		break;
+	case MEMORY:
+		*(volatile u8 *)0x3fffffff = 1;
+		break;
+	case FETCH:
+		((void (*)(void))0x3fffffff)();
+		break;
+	case SPIN:
+		for (;;)
+			;
+	case HALT:
+		asm volatile("cli; hlt");
+		break;
+	case STRING_IO:
+		asm volatile("rep outsb" : : "c"(5), "S"(0x8000), "d"(COM1));
+		break;
+	case STACK:
+		asm volatile("lidt %0; mov %1, %%rsp; push %%rax" : : "m"(no_idt), "r"(1ull << 63));
+		break;
+	}
+	return 0;
+}
