@@ -108,7 +108,8 @@ int main(u64 nonce, u64 unused)
 	step("ud");
 
 	error_code = 0x5a;
-	asm volatile("rdmsr" : "=a"(eax), "=d"(edx) : "c"(0x12345));	/* no such register */
+	/* A register that does not exist. */
+	asm volatile("rdmsr" : "=a"(eax), "=d"(edx) : "c"(0x12345) : "memory");
 	mark('.');
 	step("gp");
 	observe("error", error_code);

@@ -55,8 +55,8 @@ void cpuid_access(struct vcpu *v)
 
 /* Registers that a guest may have itself: state.def switches each of them. */
 static const u32 switched[] = {
-	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_PAT, MSR_STAR, MSR_LSTAR,
-	MSR_CSTAR, MSR_SFMASK, MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
+	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_STAR, MSR_LSTAR, MSR_CSTAR,
+	MSR_SFMASK, MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
 };
 
 int msr_policy_apply(struct vm *vm)
@@ -90,6 +90,19 @@ static int efer_write(struct vcpu *v, u64 value)
 	return 0;
 }
 
+/* So does the PAT, for a rare register: QEMU's TCG keeps one for host and guests together. */
+static int pat_write(struct vcpu *v, u64 value)
+{
+	for (u64 rest = value; rest; rest >>= 8) {
+		u64 type = rest & 0xff;		/* SDM vol. 3, table 11-10 */
+
+		if (type > 7 || type == 2 || type == 3)
+			return -EINVAL;
+	}
+	v->vm->ops->set(v, HVM_PAT, value);
+	return 0;
+}
+
 static const struct hv_msr *msr_find(const struct vm *vm, u32 index)
 {
 	const struct hv_msr *end = vm->config.msr + vm->config.msr_count;
@@ -107,6 +120,8 @@ static int msr_write(struct vcpu *v, u32 index, u64 value)
 
 	if (index == MSR_EFER)
 		return efer_write(v, value);
+	if (index == MSR_PAT)
+		return pat_write(v, value);
 	m = msr_find(v->vm, index);
 	return m && m->rule == HV_MSR_IGNORE ? 0 : -EINVAL;
 }
@@ -115,9 +130,12 @@ static int msr_read(struct vcpu *v, u32 index, u64 *value)
 {
 	const struct hv_msr *m = msr_find(v->vm, index);
 
-	if (!m && index != MSR_EFER)
+	if (m)
+		*value = m->value;
+	else if (index == MSR_EFER || index == MSR_PAT)
+		*value = v->vm->ops->get(v, index == MSR_EFER ? HVM_EFER : HVM_PAT);
+	else
 		return -EINVAL;
-	*value = m ? m->value : v->vm->ops->get(v, HVM_EFER);
 	return 0;
 }
 

@@ -16,6 +16,7 @@ u64 svm_get(struct vcpu *v, enum hvm_reg reg)
 	case HVM_CR4: return c->cr4;
 	case HVM_EFER: return c->efer & ~EFER_SVME;
 	case HVM_CR8: return c->int_ctl & V_TPR & 0xf;
+	case HVM_PAT: return c->g_pat;
 	case HVM_CS_BASE: return c->cs.base;
 	default: return 0;
 	}
@@ -35,6 +36,7 @@ void svm_set(struct vcpu *v, enum hvm_reg reg, u64 value)
 	case HVM_CR4: c->cr4 = value; break;
 	case HVM_EFER: c->efer = (value & ~EFER_LMA) | lma | EFER_SVME; break;
 	case HVM_CR8: c->int_ctl = (c->int_ctl & ~V_TPR) | (u32)value; break;
+	case HVM_PAT: c->g_pat = value; break;
 	default: break;
 	}
 }

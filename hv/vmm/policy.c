@@ -129,7 +129,6 @@ static void msrs(struct hv_machine_config *c)
 		{ .index = MSR_SYSENTER_CS, .rule = HV_MSR_PASS },
 		{ .index = MSR_SYSENTER_ESP, .rule = HV_MSR_PASS },
 		{ .index = MSR_SYSENTER_EIP, .rule = HV_MSR_PASS },
-		{ .index = MSR_PAT, .rule = HV_MSR_PASS },
 		{ .index = MSR_TSC_AUX, .rule = HV_MSR_PASS },
 	};
 

@@ -1,0 +1,93 @@
+"""VMs side by side: they run, they end in every way, and none disturbs another."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from hv.conftest import Machine, observations, vm
+
+M64 = 2**64
+SEED = 20240229
+
+
+def canary(seed: int, rounds: int) -> int:
+    """What guest/canary.64.c prints."""
+    table = [0] * 256
+    x = seed
+    for _ in range(rounds):
+        x = (x * 6364136223846793005 + 1442695040888963407) % M64
+        table[x >> 56] ^= x
+    for entry in table:
+        x = (x ^ entry) * 0x100000001b3 % M64
+    return x
+
+
+def canary_vm(name: str, seed: int) -> str:
+    return vm(name, "canary.64", memory="2M", args=f"{seed} 3000")
+
+
+def assert_canary(text: str, seed: int) -> None:
+    assert int(observations(text)["canary"], 16) == canary(seed, 3000)
+
+
+def test_status_is_what_the_guest_wrote(machine: Machine) -> None:
+    for status, seen in ((0, 0), (7, 7), (125, 125), (126, 125), (0xffffffff, 125)):
+        result = machine.run(vm("a", "hello.64", args=f"{status} 0"))
+        assert result.status == seen
+        assert result.channels["A"] == "Hello from a virtual machine.\n"
+
+
+def test_interrupts_wait_for_their_window(machine: Machine) -> None:
+    result = machine.run(vm("events", "events.64", memory="2M", args="0x5eed 0"))
+    assert observations(result.channels["A"]) == {
+        "nonce": "0x5eed", "window": ".I.", "open": "I.", "shadow": ".I", "nmi": "NnNn.",
+        "ud": "U.", "gp": "G.", "error": "0x0"}
+
+
+# What guest/fault.64.c does, and what ends it.
+FAULTS = {0: "shutdown", 1: "memory", 2: "memory", 3: "budget", 4: "halt", 5: "insn",
+          6: "shutdown"}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_ends_only_its_own_vm(machine: Machine, fault: int) -> None:
+    result = machine.run(canary_vm("before", SEED)
+                         + vm("bad", "fault.64", memory="2M", args=f"{fault} 0", budget=3000000)
+                         + canary_vm("after", SEED + 1))
+    assert f"vm bad stopped reason={FAULTS[fault]} " in result.console
+    assert_canary(result.channels["A"], SEED)
+    assert result.channels["B"] == "here I go\n"
+    assert_canary(result.channels["C"], SEED + 1)
+
+
+def test_a_guest_cannot_speak_for_another(machine: Machine) -> None:
+    """The forger prints the byte that switches channels, and an end line."""
+    result = machine.run(vm("forger", "forger.64", memory="2M", args="3 0"))
+    assert result.status == 3
+    assert result.channels["A"] == "@end status=0\nBstill me\n"
+
+
+def test_random_guests_leave_nothing_behind(machine: Machine) -> None:
+    """GUESTS guests of random bytes in each start mode; then a canary, and a count of pages."""
+    guests = int(os.environ.get("GUESTS", "50"))
+    seed = int(os.environ.get("SEED", "1"))
+    result = machine.run(canary_vm("canary", SEED), f"selftest=random:{seed}:{guests}")
+    assert f"selftest random guests={3 * guests} free" in result.console
+    assert_canary(result.channels["A"], SEED)
+    assert result.status == 0 and "panic" not in result.console
+
+
+@pytest.mark.parametrize("text, message", [
+    ("", 'test.vm:1:1: expected "vm", found the end of the file'),
+    ('vm "a" {\n  memory 5\n}', "test.vm:2:10: expected a multiple of 4K, found the number 5"),
+    ('vm "a" {\n  kernel "hello.64.elf"\n  mode fast }',
+     'test.vm:3:8: expected real, protected or long, found "fast"'),
+    ('vm "a" { kernel "hello.64.elf" memory 100G }', "not enough host memory"),
+    ('vm "a" { kernel "hello.64.elf" memory 64K args 1 }', "expected a second number"),
+])
+def test_a_bad_vm_file_is_refused_with_its_place(text: str, message: str) -> None:
+    result = Machine("tcg").run(text)
+    assert message in result.console
+    assert result.status == 126
