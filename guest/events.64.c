@@ -100,7 +100,7 @@ int main(u64 nonce, u64 unused)
 	step("nmi");
 
 	cpuid(0, 0, &eax, &ebx, &ecx, &edx);
-	if (ebx == 0x756e6547)				/* "Genu": an instruction of the extension */
+	if (ebx == 0x756e6547)			/* "Genu": an instruction of the extension */
 		asm volatile("vmxoff");
 	else
 		asm volatile("vmload %%rax" : : "a"(0));

@@ -1,0 +1,27 @@
+"""The pure C folders on the host: grader/unit/*.c, under AddressSanitizer and UBSan."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+UNIT = ROOT / "grader/unit"
+PURE = [str(path) for folder in ("emul", "dev", "load")
+        for path in sorted((ROOT / "hv" / folder).glob("*.c"))]
+LIB = [str(ROOT / "hv/lib" / name) for name in ("printf.c", "string.c")]
+FLAGS = ["-std=gnu11", "-g", "-O1", "-fno-builtin", "-Wall", "-Wextra", "-Wno-unused-parameter",
+         "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+         "-include", str(UNIT / "host.h"), f"-I{ROOT / 'hv'}", f"-I{UNIT}"]
+
+
+@pytest.mark.parametrize("test", sorted(UNIT.glob("test_*.c")), ids=lambda path: path.stem)
+def test_unit(test: Path, tmp_path: Path) -> None:
+    program = tmp_path / test.stem
+    built = subprocess.run(["gcc", *FLAGS, str(test), *PURE, *LIB, "-o", str(program)],
+                           capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    ran = subprocess.run([str(program)], capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
