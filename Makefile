@@ -37,9 +37,10 @@ ifneq ($(UBSAN),0)
 HV_CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 endif
 GUEST_CFLAGS := -std=gnu11 -O1 -g -ffreestanding -fno-pic -mgeneral-regs-only -fno-stack-protector \
-	-fno-asynchronous-unwind-tables -fcf-protection=none $(WARN) -Iguest/lib -Ihv
-LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
-	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
+	-fno-asynchronous-unwind-tables -fcf-protection=none $(WARN) -Iguest/lib -Ihv \
+	-Wno-interrupt-service-routine	# clang's; our handlers save all that they use
+LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
+	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings
 
 # Objects depend on a stamp of the flags, so that a change of them builds everything anew.
 FLAGS := $(BUILD)/.flags
@@ -105,14 +106,130 @@ $(GUESTS): $(BUILD)/guest/%.elf: $$(wildcard guest/$$*.S guest/$$*.c) $$(wildcar
 		$(filter guest/$*.S guest/$*.c,$^) $(if $(filter guest/%.c,$^),guest/lib/start$(call guest_bits,$*).S) \
 		-o $@
 
+# ---- Set-up --------------------------------------------------------------------------------------
+# What a command needs besides gcc and make is looked for once, and installed if it is missing.
+
+ready_to = $(foreach group,$(1),$(BUILD)/.setup-$(group))
+
+$(BUILD)/.setup-%: scripts/setup $(BUILD)/.python
+	$(Q)scripts/setup $*
+	@touch $@
+
+# Another Python may lack what the last one had.
+$(shell echo '$(PYTHON)' | cmp -s - $(BUILD)/.python || echo '$(PYTHON)' > $(BUILD)/.python)
+
+setup: $(call ready_to,grade test check) ## install what the other commands need
+
+# ---- Commands ------------------------------------------------------------------------------------
+
+# An option for each variable that is set: with LAB=3 ON=tcg, --lab '3' --on 'tcg'.
+options = $(foreach v,$(1),$(if $($(v)),--$(shell echo $(v) | tr A-Z a-z) '$($(v))'))
+given = $(if $($(1)),,$(error $(1)= is missing; `make help` shows how))
+# Commands that call make must not take themselves for a part of this one.
+APART := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
+
+# The grader builds for itself: it tells mistakes in your code from trouble with this computer.
+# MODEL=, TREE=, JSON=, SEED= and JOBS= are for the curious: scripts/grade --help.
+grade: $(call ready_to,grade) ## build and grade your tree [LAB=1 EX=1.4 TRACK=intel ON=tcg]
+	$(Q)$(APART) scripts/grade $(call options,LAB EX TRACK ON MODEL TREE JSON SEED JOBS)
+
+start: $(call ready_to,grade) ## make a tree of your own: DIR=~/nestling
+	$(call given,DIR)$(Q)scripts/lab start $(DIR)
+
+run: all $(call ready_to,grade) ## boot a VM file: VM=guest/vm/hello.vm [ON=bochs-vmx]
+	$(call given,VM)$(Q)scripts/run --build '$(BUILD)' $(call options,ON) '$(VM)'
+
+image: all $(call ready_to,grade) ## make a disk image for Bochs or a PC: VM=guest/vm/hello.vm
+	$(call given,VM)$(Q)scripts/mkimage --hv $(BUILD)/hv32.elf \
+		-o $(BUILD)/$(basename $(notdir $(VM))).img '$(VM)'
+
+# ---- Tests ---------------------------------------------------------------------------------------
+# Their parts: "check", see below; "unit", which boots nothing; and the folders of grader/tests,
+# of which "reference" is "labs" or "grader" here: it grades solutions, stubs and mutants.
+
+TESTS := grader/tests
+PARTS := check unit $(filter-out __%,$(notdir $(patsubst %/,%,$(wildcard $(TESTS)/*/))))
+comma := ,
+CHOSEN := $(sort $(patsubst labs,reference,$(patsubst grader,reference,\
+	$(subst $(comma), ,$(or $(ONLY),$(PARTS))))))
+
+ifneq ($(and $(filter test,$(MAKECMDGOALS)),$(filter-out $(PARTS),$(CHOSEN))),)
+$(error ONLY=$(ONLY): the tests have these parts: $(PARTS:reference=labs))
+endif
+
+PYTEST_ARGS := $(foreach part,$(filter-out check,$(CHOSEN)),$(if $(filter unit,$(part)),\
+	$(wildcard $(TESTS)/test_*.py),$(TESTS)/$(part)))
+pytest = $(APART) $(PYTHON) -m pytest -o cache_dir=$(BUILD)/pytest -n $(or $(JOBS),auto)
+
+test: $(call ready_to,test) all $(filter check,$(CHOSEN)) ## test everything [ONLY=unit,hv]
+	$(if $(PYTEST_ARGS),$(Q)$(pytest) $(PYTEST_ARGS))
+
+# ---- Checks --------------------------------------------------------------------------------------
+# What shows without running anything. A check leaves a file in build/check, and is done again when
+# something has changed that it looks at.
+
+CHECKS := style boundary cppcheck tidy python
+
+check: $(CHECKS:%=check-%) check-builds ## look for mistakes in the code without running it
+
+$(CHECKS:%=check-%): check-%: $(BUILD)/check/%
+$(CHECKS:%=$(BUILD)/check/%): | $(call ready_to,check)
+
+$(BUILD)/check/style: $(wildcard hv/* hv/*/* guest/* guest/*/* grader/unit/*) \
+		grader/nestling/cli_style.py
+	$(call say,STYLE)
+	$(Q)scripts/style
+	@mkdir -p $(@D) && touch $@
+
+$(BUILD)/check/boundary: $(HV_OBJ) hv/api.syms grader/nestling/cli_boundary.py
+	$(call say,BOUNDARY)
+	$(Q)scripts/boundary $(HV_OBJ)
+	@mkdir -p $(@D) && touch $@
+
+$(BUILD)/check/cppcheck: $(HV_OBJ) scripts/cppcheck.txt
+	$(call say,CPPCHECK)
+	$(Q)cppcheck -q --std=c11 --platform=unix64 --enable=warning,style,performance,portability \
+		-U__ASSEMBLER__ -Ihv --suppressions-list=scripts/cppcheck.txt --error-exitcode=1 hv
+	@mkdir -p $(@D) && touch $@
+
+$(BUILD)/check/python: $(wildcard grader/*/*.py grader/*/*/*.py labs/*/*.py) setup.cfg
+	$(call say,PYTHON)
+	$(Q)$(PYTHON) -m flake8 grader labs
+	$(Q)$(PYTHON) -m mypy --no-error-summary --cache-dir $(BUILD)/mypy grader/nestling grader/tests
+	@mkdir -p $(@D) && touch $@
+
+# clang-tidy reads a file again when the compiler had to.
+TIDY := $(patsubst %,$(BUILD)/check/%.tidy,$(filter %.c,$(CORE_SRC) $(OUTSIDE_SRC)))
+TIDY_CFLAGS := $(filter-out -fsanitize% -fno-sanitize%,$(HV_CFLAGS))
+
+$(TIDY): $(BUILD)/check/%.tidy: $(BUILD)/%.o .clang-tidy | $(call ready_to,check)
+	$(call say,TIDY  $*)
+	@mkdir -p $(@D)
+	$(Q)clang-tidy --quiet $* -- $(TIDY_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
+
+$(BUILD)/check/tidy: $(TIDY)
+	@touch $@
+
+# Both compilers, with and without the sanitizer: CC.UBSAN.
+BUILDS := $(foreach b,gcc.1 gcc.0 clang.1 clang.0,check-build-$(b))
+
+check-builds: $(BUILDS)
+$(BUILDS): check-build-%: | $(call ready_to,check)
+	$(call say,BUILD CC=$(basename $*) UBSAN=$(patsubst .%,%,$(suffix $*)))
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/$* CC=$(basename $*) \
+		UBSAN=$(patsubst .%,%,$(suffix $*)) all >/dev/null
+
 # ---- Everything else -----------------------------------------------------------------------------
 
 clean: ## remove what was built
 	$(Q)rm -rf $(BUILD)
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+		while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
 
-.PHONY: all guests clean help
+.PHONY: all guests setup grade start run image test check $(CHECKS:%=check-%) check-builds $(BUILDS) \
+	clean help
 
 -include $(HV_OBJ:.o=.d)

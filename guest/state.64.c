@@ -74,7 +74,7 @@ static void set_xcr0(u64 v)
 	asm volatile("xsetbv" : : "a"((u32)v), "d"(0), "c"(0));
 }
 
-/* ---- Tables and segments ---------------------------------------------------------------------- */
+/* ---- Tables and segments --------------------------------------------------------------------- */
 
 struct table {
 	u16 limit;
@@ -123,7 +123,7 @@ SELECTOR(ds, "mov %%ds, %0", "mov %0, %%ds")
 SELECTOR(ldtr, "sldt %0", "lldt %0")
 SELECTOR(tr, "str %0", "ltr %0")
 
-/* ---- The inventory ---------------------------------------------------------------------------- */
+/* ---- The inventory --------------------------------------------------------------------------- */
 
 /* `fixed` bits are kept as they are; the `mask` bits come from the seed. */
 struct item {
@@ -176,7 +176,7 @@ static u64 wanted(const struct item *i)
 	return i->fixed | (value_of(i->name) & i->mask);
 }
 
-/* ---- General-purpose registers, flags and the FPU: across one yield, in state.64.S ------------ */
+/* ---- General-purpose registers, flags and the FPU: across one yield, in state.64.S ----------- */
 
 struct frame {
 	u64 gpr[16];		/* by number; RAX has the call's number and result, RSP stays */

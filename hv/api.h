@@ -28,7 +28,7 @@
 /** What the hardware can do for us. */
 struct hv_capability {
 	char backend[8];	/**< "svm" or "vmx" */
-	u32 asids;		/**< address-space ids (SVM) or VPIDs (VMX), 0 when there are none */
+	u32 asids;		/**< address-space ids (SVM) or VPIDs (VMX), 0 when it has none */
 	u64 memory_free;	/**< bytes of host memory that are free */
 	u64 memory_total;	/**< bytes of host memory that the hypervisor manages */
 	u64 xcr0;		/**< the XCR0 bits that a guest may set (SDM vol. 1, 13.3) */
@@ -171,7 +171,9 @@ struct hv_table {		/* GDTR and IDTR */
 #define HV_XSAVE_SIZE 4096	/* bytes; the area of every XCR0 bit that we allow fits */
 
 /** Kinds of event, numbered as in EVENTINJ and the VM-entry interruption information. */
-enum hv_event_type { HV_EVENT_INTR = 0, HV_EVENT_NMI = 2, HV_EVENT_EXCEPTION = 3, HV_EVENT_SOFT = 4 };
+enum hv_event_type {
+	HV_EVENT_INTR = 0, HV_EVENT_NMI = 2, HV_EVENT_EXCEPTION = 3, HV_EVENT_SOFT = 4
+};
 
 /** Something to deliver through the guest's IDT. */
 struct hv_event {

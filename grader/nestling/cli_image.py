@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from nestling.boot import VmFile, find_file
 from nestling.errors import UserError
 from nestling.image import Module, make_image
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def gather(files: Sequence[Path], guests: Path) -> Iterator[Path]:
+    """The files, and behind a VM file those that it names. Raises UserError if one is not there."""
+    given = {path.name for path in files}
+    for path in files:
+        yield path
+        if path.suffix == ".vm":
+            for name in VmFile.read(path).files:
+                if Path(name).name not in given:
+                    yield find_file(name, [path.parent, guests], path.name)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
     words = argparse.ArgumentParser(
         prog="mkimage", description="Make a bootable disk image of the hypervisor and its files.",
-        epilog="The hypervisor sees each file under its bare name; name the VM file first.")
+        epilog="The hypervisor sees each file under its bare name; name the VM file first. It "
+               "brings the files that it names: from its own folder, or the tiny guests that "
+               "`make` builds.")
     words.add_argument("files", metavar="FILE", type=Path, nargs="*")
     words.add_argument("-o", metavar="OUT.img", dest="out", type=Path, required=True)
     words.add_argument("--hv", metavar="ELF", type=Path, default=ROOT / "build" / "hv32.elf",
@@ -30,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     bootsect = choice.bootsect or choice.hv.parent / "boot" / "bootsect.bin"
     try:
         image = make_image(choice.out, choice.hv, bootsect, choice.cmdline,
-                           [Module(path, path.name) for path in choice.files])
+                           [Module(path, path.name)
+                            for path in gather(choice.files, choice.hv.parent / "guest")])
     except UserError as error:
         print(f"mkimage: {error}", file=sys.stderr)
         return 2

@@ -172,22 +172,27 @@ class BochsDebugger(Monitor):
     time breakpoint, SIGINT also works when the CPU sleeps in HLT with interrupts off.
 
     A triple fault interrupts `c` too, and Bochs 2.7 does not look first whether it is the fault of
-    an SVM guest, which ends no more than that guest's run. With `guest_faults` the machine goes on;
-    a triple fault of the hypervisor then leaves it asleep until the time is up.
+    an SVM guest, which ends no more than that guest's run. With `guest_faults` the machine goes on.
+    After a triple fault of its own it only sleeps; Bochs's log, which has a guest's exits if there
+    is a witness, tells one from the other.
     """
 
     COMMANDS = "commands"
     MAX_FAULTS = 10_000
     BUDGET_GONE = b"Caught time breakpoint"
+    FAULT = b"exception with no resolution"
+    LOG_TAIL = 1 << 16
 
     def __init__(self, directory: Path, instructions: int | None = None,
-                 guest_faults: bool = False) -> None:
+                 guest_faults: bool = False, exit_log: Path | None = None) -> None:
         super().__init__()
         commands = ["c", "regs"] * (self.MAX_FAULTS if guest_faults else 1) + ["q"]
         if instructions:
             commands.insert(0, f"sb {instructions}")
         (directory / self.COMMANDS).write_text("\n".join(commands) + "\n", encoding="ascii")
         self._guest_faults = guest_faults
+        self._exit_log = exit_log  # has each VM exit
+        self._breaks = 0
         self._pid = 0
         self._interrupted = False
 
@@ -206,11 +211,22 @@ class BochsDebugger(Monitor):
 
     def poll(self, stdout: bytes | bytearray) -> None:
         self.expired = self.BUDGET_GONE in stdout
+        breaks = stdout.count(b"\neflags ")  # the end of what `regs` prints
+        if self._guest_faults and self._exit_log and breaks > self._breaks:
+            self._breaks = breaks
+            self.fallen = self._has_fallen(self._exit_log)
+
+    def _has_fallen(self, log: Path) -> bool:
+        """Was the last triple fault not a guest's? Then no VM exit follows it."""
+        with log.open("rb") as file:
+            file.seek(max(log.stat().st_size - self.LOG_TAIL, 0))
+            _, fault, after = file.read().rpartition(self.FAULT)
+        return bool(fault) and b"VMEXIT" not in after
 
     def finish(self, stdout: str) -> None:
         if registers := REGISTER_RIP.findall(stdout):
             self.where = int("".join(registers[-1]), 16)
-            budget_gone = not self._guest_faults or self.BUDGET_GONE.decode() in stdout
-            self.expired = budget_gone and not self._interrupted
+            self.expired = (self.BUDGET_GONE.decode() in stdout if self._guest_faults
+                            else not self._interrupted)
         elif places := LAST_INSTRUCTION.findall(stdout):
             self.where = int(places[-1], 16)

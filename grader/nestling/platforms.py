@@ -186,7 +186,8 @@ class Bochs(Platform):
                     self.guest_faults), encoding="ascii")
         return Launch(["bochs", "-q", "-f", "bochsrc"], directory, console=directory / SERIAL,
                       log=directory / LOG, keep=is_bochs_news, explain=explain_bochs,
-                      monitor=BochsDebugger(directory, job.instructions, self.guest_faults),
+                      monitor=BochsDebugger(directory, job.instructions, self.guest_faults,
+                                            directory / LOG if job.witness else None),
                       env={"TERM": "dumb"})
 
 

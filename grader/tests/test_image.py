@@ -240,3 +240,17 @@ def test_the_command(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert memory.string(memory.word(memory.info + 16)) == "hv32.elf a b"
     assert cli_image.main([*words, str(files / "no.vm")]) == 2
     assert re.fullmatch(r"mkimage: .*no\.vm: No such file or directory\n", capsys.readouterr().err)
+
+
+def test_a_vm_file_brings_its_files(tmp_path: Path) -> None:
+    guests = tmp_path / "guests"
+    guests.mkdir()
+    vm, own, built = tmp_path / "two.vm", tmp_path / "own.elf", guests / "hello.elf"
+    vm.write_text('vm "a" { kernel "own.elf" }\nvm "b" { kernel "hello.elf" }\n')
+    own.write_bytes(b"")
+    built.write_bytes(b"")
+    assert list(cli_image.gather([vm], guests)) == [vm, own, built]
+    assert list(cli_image.gather([vm, own], guests)) == [vm, built, own]
+    own.unlink()
+    with pytest.raises(UserError, match="own.elf"):
+        list(cli_image.gather([vm], guests))

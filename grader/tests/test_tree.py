@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -118,8 +119,8 @@ def test_export_of_odd_projects(project: Path, tmp_path: Path) -> None:
     ("hv/svm.c", "the solution of 1.2 (amd), svm_start"),
     ("labs/01-first/mutants/no-rip.c", "the mutant no-rip"),
 ])
-def test_leaks_are_found(project: Path, tmp_path: Path, name: str, change, source: str, what: str
-                         ) -> None:
+def test_leaks_are_found(project: Path, tmp_path: Path, name: str, change: Callable[[str], str],
+                         source: str, what: str) -> None:
     body = splice.body((project / source).read_text(), "svm_start", source)
     write(project, {name: change(body)})
     with pytest.raises(UserError) as info:

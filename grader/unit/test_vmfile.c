@@ -55,9 +55,10 @@ static void refused(void)
 	       "exits, budget or \"}\", found \"color\"");
 	refuse("vm \"a\" { memory 1T }", 1, 17, "expected a size from 64K to 512G, found a number "
 	       "with something behind it");
-	refuse("vm \"a\" { memory 99999999999999999999 }", 1, 17, "expected a size from 64K to 512G,"
-	       " found a number that does not fit in 64 bits");
-	refuse("vm \"a\" { memory 5000 }", 1, 17, "expected a multiple of 4K, found the number 5000");
+	refuse("vm \"a\" { memory 99999999999999999999 }", 1, 17, "expected a size from 64K to "
+	       "512G, found a number that does not fit in 64 bits");
+	refuse("vm \"a\" { memory 5000 }", 1, 17,
+	       "expected a multiple of 4K, found the number 5000");
 	refuse("vm \"a\" { kernel \"k }", 1, 17, "expected a file name in quotes, found a string "
 	       "that does not end on its line");
 	refuse("vm \"a\" { kernel \"01234567890123456789012345678901\" }", 1, 17,
@@ -73,8 +74,9 @@ static void refused(void)
 
 static void too_many(void)
 {
-	const char *five = "vm \"a\" {kernel \"k\"} vm \"b\" {kernel \"k\"} vm \"c\" {kernel \"k\"}\n"
-			   "vm \"d\" {kernel \"k\"}\nvm \"e\" {kernel \"k\"}\n";
+	const char *five = "vm \"a\" {kernel \"k\"} vm \"b\" {kernel \"k\"}\n"
+			   "vm \"c\" {kernel \"k\"} vm \"d\" {kernel \"k\"}\n"
+			   "vm \"e\" {kernel \"k\"}\n";
 
 	refuse(five, 3, 1, "expected no more VMs: that is the limit, found \"vm\"");
 }

@@ -58,8 +58,8 @@ __noreturn void hv_main(u32 magic, u32 info)
 	pmm_init();
 	paging_init(pmm_top());
 	printf("memory: %lu MiB, %lu MiB free\n", pmm_total_pages() >> 8, pmm_free_pages() >> 8);
-	fpu_init();
 	hvm_init();
+	fpu_init();
 	if (tick_by_nmi)
 		nmi_tick_start();
 	else

@@ -13,11 +13,11 @@
 /** Report a bug of ours, with the return addresses on the stack, and end the machine. */
 __noreturn void panic(const char *fmt, ...) __printf(1, 2);
 
-/** The same for an exception of ours: shows the registers, and starts the trace where it happened. */
+/** The same for an exception of ours: shows the registers; the trace starts where it happened. */
 struct trap_frame;
 __noreturn void panic_at(const struct trap_frame *f, const char *fmt, ...) __printf(2, 3);
 
-/** Print `end status=N` and switch the machine off in the way that `end=` on the command line says. */
+/** Print `end status=N`, and switch off in the way that `end=` on the command line says. */
 __noreturn void machine_end(unsigned int status);
 
 /** Choose how machine_end() ends: "qemu", "bochs", or anything else to halt. */

@@ -84,7 +84,7 @@ int thread_start(const char *name, void (*entry)(u64 arg), u64 arg)
 		return -ENOMEM;
 	}
 	*(u64 *)stack = CANARY;
-	/* What thread_switch() will pop: six registers, a return address; RSP is then 16-aligned. */
+	/* thread_switch() will pop six registers and a return address; RSP is then 16-aligned. */
 	top = (u64 *)(stack + THREAD_STACK_PAGES * PAGE_SIZE) - 8;
 	top[6] = (u64)thread_begin;
 	*t = (struct thread){ .rsp = (u64)top, .stack = stack, .entry = entry, .arg = arg,

@@ -28,7 +28,7 @@ struct trace_record {
 static_assert(sizeof(struct trace_record) == 64, "a viewer reads these");
 
 struct trace_ring {
-	u64 count;		/**< of all exits so far; the newest is at (count - 1) % TRACE_RECORDS */
+	u64 count;		/**< of all exits; the newest is at (count - 1) % TRACE_RECORDS */
 	struct trace_record record[TRACE_RECORDS];
 };
 

@@ -41,7 +41,7 @@ static inline bool event_waiting(const struct vcpu *v)
 void cpuid_access(struct vcpu *v);
 /** RDMSR or WRMSR of register `index`. */
 void msr_access(struct vcpu *v, const struct hv_exit *exit);
-/** Open the bitmap for the registers that the guest has itself. @return -EINVAL: not in state.def */
+/** Open the bitmap for the registers that the guest has itself. @return -EINVAL: none of ours */
 int msr_policy_apply(struct vm *vm);
 
 /* hypercall.c */

@@ -57,7 +57,7 @@ struct vcpu {
 	void *cb;		/**< the control block, one page: struct vmcb or the VMCS region */
 	hpa_t cb_hpa;
 	bool launched;		/**< VMX: VMRESUME from now on */
-	u64 vmx_pin, vmx_proc;	/**< VMX: the current execution controls, kept to save a VMREAD */
+	u64 vmx_proc;		/**< VMX: the processor-based controls, kept to save a VMREAD */
 	u64 cr8;		/**< VMX: the guest's CR8; AMD keeps it in V_TPR */
 
 	struct trace_who who;	/**< for the trace: this vCPU, on its present CPU */

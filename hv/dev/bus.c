@@ -14,7 +14,8 @@ int bus_claim(struct bus *bus, u16 first, u16 count, bus_handler handler, void *
 			return -EEXIST;
 	}
 	bus->range[bus->ranges++] =
-		(struct bus_range){ .first = first, .count = count, .handler = handler, .dev = dev };
+		(struct bus_range){ .first = first, .count = count, .handler = handler,
+				    .dev = dev };
 	return 0;
 }
 

@@ -89,7 +89,7 @@ struct hvm_ops {
 	/** A second-level entry: table (level > 1, not `leaf`), or page. See mm/npt.h, mm/ept.h. */
 	u64 (*pte)(hpa_t hpa, unsigned int level, bool leaf, u32 prot);
 
-	/** After HV_EXIT_REFUSED: call `say` for each broken rule, the hardware's own word first. */
+	/** After HV_EXIT_REFUSED: call `say` for each broken rule, the hardware's word first. */
 	void (*explain)(struct vcpu *v, hvm_rule_fn say, void *ctx);
 };
 
@@ -99,7 +99,7 @@ extern const struct hvm_ops svm_ops, vmx_ops;
 extern const struct hvm_ops *hvm;
 extern struct hvm_caps hvm_caps;
 
-/** Choose the back end and turn it on for the boot CPU; panics with the reason when there is none. */
+/** Choose the back end and turn it on for the boot CPU; panics when there is none, and says why. */
 void hvm_init(void);
 
 #endif

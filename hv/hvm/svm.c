@@ -43,6 +43,10 @@ static int svm_probe(struct hvm_caps *caps, const char **why)
 		return -EPERM;
 	}
 	r = cpuid(CPUID_SVM, 0);
+	if (r.ebx < 2) {
+		*why = "this CPU's SVM has no ASID for guests (CPUID Fn8000_000A EBX)";
+		return -ENODEV;
+	}
 	*caps = (struct hvm_caps){
 		.asids = r.ebx,
 		.nested_paging = r.edx & CPUID_SVM_NP,
@@ -134,8 +138,8 @@ static void svm_init_controls(struct vcpu *v)
 			     INTERCEPT_SKINIT | INTERCEPT_WBINVD | INTERCEPT_MONITOR |
 			     INTERCEPT_MWAIT | INTERCEPT_MWAIT_ARMED | INTERCEPT_XSETBV;
 	/*
-	 * A CR8 write may let a waiting virtual interrupt through; we want to see it happen. (QEMU's
-	 * TCG even aborts when it happens unseen.)
+	 * A CR8 write may let a waiting virtual interrupt through; we want to see it happen.
+	 * (QEMU's TCG even aborts when it happens unseen.)
 	 */
 	c->intercept_cr = INTERCEPT_CR8_WRITE;
 	c->iopm_base_pa = virt_to_phys(v->vm->io_bitmap).v;
@@ -438,7 +442,7 @@ static void svm_flush(struct vm *vm)
 
 static int svm_cr_access(struct vcpu *v, const struct hv_exit *x)
 {
-	return -EINVAL;		/* CR0, CR3 and CR4 are the guest's own; their accesses don't exit */
+	return -EINVAL;	/* CR0, CR3 and CR4 are the guest's own; their accesses don't exit */
 }
 
 static void svm_explain(struct vcpu *v, hvm_rule_fn say, void *ctx)

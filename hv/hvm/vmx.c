@@ -303,10 +303,10 @@ static int vmx_init_controls(struct vcpu *v)
 
 /**
  * Fill the host-state fields (24.5): what a VM exit puts into the registers of this CPU, so that
- * vmx_enter() comes back to the host as it is now. Control registers, EFER, PAT and the SYSENTER MSRs are
- * copied as they are; the selectors are those of x86/desc.h, with RPL and TI 0 as 26.2.3 wants
- * them. An exit loads no descriptors: the bases of FS, GS, TR, GDTR and IDTR have fields of their
- * own, the other segments become flat (27.5.2). HOST_RSP and HOST_RIP are vmx_enter()'s.
+ * vmx_enter() comes back to the host as it is now. Control registers, EFER, PAT and the SYSENTER
+ * MSRs are copied as they are; the selectors are those of x86/desc.h, with RPL and TI 0 as 26.2.3
+ * wants them. An exit loads no descriptors: the bases of FS, GS, TR, GDTR and IDTR have fields of
+ * their own, the other segments become flat (27.5.2). HOST_RSP and HOST_RIP are vmx_enter()'s.
  *
  * Some of this is different on each CPU (GS, TR, GDTR), so vmx_vcpu_load() calls it each time.
  */

@@ -35,7 +35,7 @@ static void put_text(struct out *o, const struct spec *s, const char *text)
 
 	pad(o, ' ', s->left ? 0 : s->width - n);
 	for (int i = 0; i < n; i++)
-		put(o, text[i]);
+		put(o, text[i]);	/* NOLINT: clang-tidy does not know our strnlen() */
 	pad(o, ' ', s->left ? s->width - n : 0);
 }
 

@@ -17,7 +17,7 @@ typedef void (*format_put)(void *ctx, char c);
  */
 size_t vformat(format_put put, void *ctx, const char *fmt, va_list ap);
 
-/** vformat() into `buf` of `size` > 0 bytes, cut to fit, always terminated. @return its length uncut */
+/** vformat() into `buf` of `size` > 0 bytes, cut to fit, terminated. @return its length uncut */
 size_t vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 size_t snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 

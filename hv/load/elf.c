@@ -48,7 +48,8 @@ static int read_header(const struct elf_io *io, struct elf64_header *h, const ch
 	struct elf32_header h32;
 
 	if (io->read(io->ctx, 0, h->ident, sizeof(h->ident)) || memcmp(h->ident, ELF_MAGIC, 4))
-		return refuse(why, "it is not an ELF file (for a flat file, say where with `load`)");
+		return refuse(why,
+			      "it is not an ELF file (for a flat file, say where with `load`)");
 	if (h->ident[5] != ELFDATA2LSB)
 		return refuse(why, "it is an ELF file for a big-endian machine");
 	if (h->ident[4] == ELFCLASS64) {
@@ -107,7 +108,8 @@ int elf_load(const struct elf_io *io, u64 *entry, const char **why)
 		if (s.filesz > s.memsz)
 			return refuse(why, "a segment is larger in the file than in memory");
 		if (io->load(io->ctx, s.paddr, s.offset, s.filesz, s.memsz))
-			return refuse(why, "a segment does not fit into the VM's memory or the file");
+			return refuse(why,
+				      "a segment does not fit into the VM's memory or the file");
 		loaded = true;
 	}
 	if (!loaded)

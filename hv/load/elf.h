@@ -13,7 +13,7 @@ struct elf_io {
 	void *ctx;
 	/** Read exactly `size` bytes of the file. @return 0, or negative when they are not there */
 	int (*read)(void *ctx, u64 offset, void *buf, u64 size);
-	/** Put `filesz` bytes of the file, then zeros up to `memsz`, at physical address `paddr`. */
+	/** Put `filesz` bytes of the file, then zeros up to `memsz`, at the address `paddr`. */
 	int (*load)(void *ctx, u64 paddr, u64 offset, u64 filesz, u64 memsz);
 };
 

@@ -12,7 +12,7 @@
 #define EPT_PS		BIT(7)	/* a page, where there could be a table */
 #define EPT_ADDR	0x000ffffffffff000ull
 
-/** An entry at `level` (1: 4 KiB, 2: 2 MiB, 3: 1 GiB pages) that maps a page or points to a table. */
+/** An entry at `level` (1: 4 KiB, 2: 2 MiB, 3: 1 GiB pages): maps a page, or points to a table. */
 static inline u64 ept_entry(hpa_t pa, unsigned int level, bool leaf, u32 prot)
 {
 	u64 e = pa.v & EPT_ADDR;

@@ -16,7 +16,8 @@ static int translate(struct vcpu *v, gva_t va, gpa_t *out)
 	for (int level = 4; level > 0; level--) {
 		u32 shift = PAGE_SHIFT + 9 * ((u32)level - 1);
 
-		if (gmem_read(v->vm, gpa((e & PTE_ADDR) + (va.v >> shift & 511) * 8), &e, sizeof(e)))
+		if (gmem_read(v->vm, gpa((e & PTE_ADDR) + (va.v >> shift & 511) * 8), &e,
+			      sizeof(e)))
 			return -EFAULT;
 		if (!(e & PTE_P))
 			return -EFAULT;

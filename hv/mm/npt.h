@@ -1,4 +1,4 @@
-/* Entry format of AMD's nested page tables: that of ordinary long-mode tables (APM vol. 2, 15.25). */
+/* Entries of AMD's nested page tables: as in ordinary long-mode tables (APM vol. 2, 15.25). */
 #ifndef MM_NPT_H
 #define MM_NPT_H
 
@@ -14,7 +14,7 @@
 #define NPT_NX		BIT(63)	/* no execute */
 #define NPT_ADDR	0x000ffffffffff000ull
 
-/** An entry at `level` (1: 4 KiB, 2: 2 MiB, 3: 1 GiB pages) that maps a page or points to a table. */
+/** An entry at `level` (1: 4 KiB, 2: 2 MiB, 3: 1 GiB pages): maps a page, or points to a table. */
 static inline u64 npt_entry(hpa_t pa, unsigned int level, bool leaf, u32 prot)
 {
 	u64 e = (pa.v & NPT_ADDR) | NPT_P | NPT_U;

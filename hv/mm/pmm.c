@@ -19,7 +19,8 @@ static u64 hint;
 static void mark(u64 start, u64 size, bool in_use)
 {
 	/* A page that is only half there is not there; one that is half in use is in use. */
-	u64 first = (in_use ? ROUND_DOWN(start, PAGE_SIZE) : ROUND_UP(start, PAGE_SIZE)) / PAGE_SIZE;
+	u64 first = (in_use ? ROUND_DOWN(start, PAGE_SIZE) :
+			      ROUND_UP(start, PAGE_SIZE)) / PAGE_SIZE;
 	u64 last = (in_use ? ROUND_UP(start + size, PAGE_SIZE) :
 			     ROUND_DOWN(start + size, PAGE_SIZE)) / PAGE_SIZE;
 

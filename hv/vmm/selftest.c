@@ -30,11 +30,11 @@ static int make_vm(void)
 	return vm.id;
 }
 
-/* ---- Values: valid for hardware, and different for k = 0 and k = 1 ---------------------------- */
+/* ---- Values: valid for hardware, and different for k = 0 and k = 1 --------------------------- */
 
 static void set_segments(struct hv_vcpu_state *s, u64 k)
 {
-	for (u32 i = 0; i < HV_SEGS; i++) {
+	for (u64 i = 0; i < HV_SEGS; i++) {
 		s->seg[i].selector = (u16)((i + 1) * 16 + k * 8);
 		if (i != HV_CS)
 			s->seg[i].base = (i + 1) * 0x10000 + k * 0x1000;
@@ -87,12 +87,12 @@ static void set_values(struct hv_vcpu_state *s, u64 k)
 	s->pending = (struct hv_event){ .valid = true, .type = HV_EVENT_EXCEPTION,
 					.vector = (u8)(k ? EXC_GP : EXC_UD), .has_error = k };
 	*(u32 *)&s->xsave[24] = 0x1f80 | (u32)k << 13;	/* MXCSR, rounding */
-	for (u32 i = 160; i < 416; i++)			/* XMM0-15 (SDM vol. 1, table 10-2) */
+	for (u64 i = 160; i < 416; i++)			/* XMM0-15 (SDM vol. 1, table 10-2) */
 		s->xsave[i] = (u8)(i * 3 + k);
 	s->xsave[512] = XCR0_X87 | XCR0_SSE;		/* XSTATE_BV: both are in use */
 }
 
-/* ---- The comparison --------------------------------------------------------------------------- */
+/* ---- The comparison -------------------------------------------------------------------------- */
 
 /* MXCSR and the XMM registers; the rest of the area is the hardware's to lay out. */
 static bool same_fpu(const u8 *a, const u8 *b)
@@ -158,7 +158,7 @@ static bool test_state(void)
 	return !failures;
 }
 
-/* ---- Random guests ---------------------------------------------------------------------------- */
+/* ---- Random guests --------------------------------------------------------------------------- */
 
 #define RANDOM_MEMORY	KiB(64)
 #define RANDOM_CODE	KiB(32)		/* so many random bytes, from address 0 */

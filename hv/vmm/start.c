@@ -63,7 +63,8 @@ static int load_kernel(struct vmm_vm *vm, u64 *entry)
 	const struct elf_io io = { .ctx = &l, .read = load_read, .load = load_segment };
 
 	if (module < 0) {
-		vmm_printf("vm %s: kernel \"%s\" is not among the boot modules\n", c->name, c->kernel);
+		vmm_printf("vm %s: kernel \"%s\" is not among the boot modules\n", c->name,
+			   c->kernel);
 		return module;
 	}
 	if (c->flat) {
@@ -84,7 +85,7 @@ static int load_kernel(struct vmm_vm *vm, u64 *entry)
 static int page_tables(const struct vmm_vm *vm, u64 *cr3)
 {
 	static u64 table[512];
-	u64 pml4 = vm->config.memory - 6 * 4096, pdpt = pml4 + 4096, pd = pdpt + 4096;
+	u64 pml4 = vm->config.memory - 6 * KiB(4), pdpt = pml4 + 4096, pd = pdpt + 4096;
 	int err;
 
 	memset(table, 0, sizeof(table));
@@ -129,7 +130,7 @@ int vmm_start_vcpu(const struct vmm_vm *vm, u64 rip)
 		.rip = rip,
 		.args = { c->args[0], c->args[1] },
 		/* Below the page tables; real mode has 16 bits for it. */
-		.rsp = c->mode == VMFILE_REAL ? 0x7c00 : c->memory - 8 * 4096,
+		.rsp = c->mode == VMFILE_REAL ? 0x7c00 : c->memory - 8 * KiB(4),
 	};
 
 	return (c->mode == VMFILE_LONG ? page_tables(vm, &start.cr3) : 0) ?:

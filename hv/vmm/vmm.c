@@ -109,7 +109,8 @@ static void report_state(const struct vmm_vm *vm, const struct hv_exit *x)
 			vmm_printf("vm %s state", name);
 		vmm_printf(" %s=0x%lx%s", gprs[i], s.gpr[i], i % 4 == 3 ? "\n" : "");
 	}
-	vmm_printf("vm %s state rip=0x%lx rflags=0x%lx efer=0x%lx\n", name, s.rip, s.rflags, s.efer);
+	vmm_printf("vm %s state rip=0x%lx rflags=0x%lx efer=0x%lx\n", name, s.rip, s.rflags,
+		   s.efer);
 	vmm_printf("vm %s state cr0=0x%lx cr2=0x%lx cr3=0x%lx cr4=0x%lx cr8=0x%lx\n", name, s.cr0,
 		   s.cr2, s.cr3, s.cr4, s.cr8);
 	for (u32 i = 0; i < HV_SEGS; i++)

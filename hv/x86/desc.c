@@ -26,7 +26,7 @@ static struct gate idt[IDT_VECTORS];
 
 static void idt_fill(void)
 {
-	for (u32 i = 0; i < IDT_VECTORS; i++) {
+	for (u64 i = 0; i < IDT_VECTORS; i++) {
 		u64 stub = (u64)trap_stubs + i * STUB_SIZE;
 
 		idt[i] = (struct gate){

@@ -53,12 +53,14 @@ static inline void xsetbv(u32 xcr, u64 v)
 /** Save, or restore, the components in `mask` and XCR0; `area` is 64-byte aligned. */
 static inline void xsave(void *area, u64 mask)
 {
-	asm volatile("xsave64 (%0)" : : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
+	asm volatile("xsave64 (%0)"
+		     : : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
 }
 
 static inline void xrstor(const void *area, u64 mask)
 {
-	asm volatile("xrstor64 (%0)" : : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
+	asm volatile("xrstor64 (%0)"
+		     : : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
 }
 
 #define X86_REGISTER(name) \
