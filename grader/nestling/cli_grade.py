@@ -1,0 +1,197 @@
+"""The command `grade`: build a tree, run the labs' scenarios on it, and give points."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import secrets
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nestling import build, labs, scenario, tree
+from nestling.errors import UserError
+from nestling.grade import Grades, grade_all, grade_unbuilt, to_json
+from nestling.labs import Exercise, Lab
+from nestling.plan import Choice, Plan, blocked_by, choose
+from nestling.platforms import PLATFORMS
+from nestling.plugin import run_plan, write_vm_files
+from nestling.report import Commands, Screen
+from nestling.scenario import Factory
+from nestling.tree import State
+
+ROOT = Path(__file__).resolve().parents[2]
+STATUS_LOST, STATUS_USAGE, STATUS_INTERRUPTED = 1, 2, 130
+
+EPILOG = """\
+examples:
+  scripts/grade                        everything on the AMD track, the default
+  scripts/grade --track intel          ... on the Intel track
+  scripts/grade --lab 1 --on tcg       lab 1 on QEMU only: the quickest
+  scripts/grade --ex 1.4 --on bochs-vmx --seed 7
+  scripts/grade --tree ~/hers          another tree, by the labs of this one
+
+`make grade` does the same; there the options are LAB=, EX=, TRACK=, ON=, TREE=, BUILD=, JSON=,
+SEED=, MODEL= and JOBS=. Exit status: 0: all passed; 1: not all; 2: wrong usage.
+"""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line `words`; the exit status."""
+    options = parser().parse_args(words)
+    try:
+        return grade(options)
+    except UserError as error:
+        print(f"grade: {error}", file=sys.stderr)
+        return STATUS_USAGE
+    except BrokenPipeError:  # as in `grade | head`
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+        return STATUS_LOST
+    except KeyboardInterrupt:
+        print("\ngrade: interrupted", file=sys.stderr)
+        return STATUS_INTERRUPTED
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line. An empty value counts as not given, which is handy in a Makefile."""
+    words = argparse.ArgumentParser(
+        prog="grade", description=__doc__, epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--tree", metavar="DIR", default="",
+                       help="the tree to grade; default: the one this command is in")
+    words.add_argument("--lab", metavar="N[,N...]", type=_numbers, default=[],
+                       help="only these labs")
+    words.add_argument("--ex", metavar="ID[,ID...]", type=_list, default=[],
+                       help="only these exercises, like 2.3")
+    words.add_argument("--track", metavar="TRACK", type=_track, default="",
+                       help="amd or intel; default: what --on implies, else amd")
+    words.add_argument("--on", metavar="KEY[,KEY...]", type=_list, default=[],
+                       help=f"platforms: {', '.join(PLATFORMS)}; default: tcg,bochs-svm for amd, "
+                            "bochs-vmx for intel. An exercise must pass on each of them")
+    words.add_argument("--model", metavar="NAME", default="",
+                       help="another CPU model, on the platforms that have it")
+    words.add_argument("--json", metavar="FILE", default="",
+                       help="write the result there, as grader/grade.schema.json describes it")
+    words.add_argument("--seed", metavar="N", type=_seed, default=None,
+                       help="make the runs of that seed again; default: a new one each time")
+    words.add_argument("--jobs", metavar="N", type=_jobs, default=len(os.sched_getaffinity(0)),
+                       help="how many runs side by side; default: one for each CPU")
+    words.add_argument("--build", metavar="DIR", default=os.environ.get("BUILD") or "build",
+                       help="where the tree is built, as BUILD for make; default: build")
+    return words
+
+
+def _list(text: str) -> list[str]:
+    return [word for word in re.split(r"[,\s]+", text) if word]
+
+
+def _numbers(text: str) -> list[int]:
+    if not all(word.isdecimal() for word in _list(text)):
+        raise argparse.ArgumentTypeError(f"{text!r}: give numbers, like 1 or 1,2")
+    return [int(word) for word in _list(text)]
+
+
+def _track(text: str) -> str:
+    if text not in ("", "amd", "intel"):
+        raise argparse.ArgumentTypeError(f"{text!r}: there are two tracks, amd and intel")
+    return text
+
+
+def _seed(text: str) -> int | None:
+    if text and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: a seed is a number, 0 or more")
+    return int(text) if text else None
+
+
+def _jobs(text: str) -> int:
+    if text and not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r}: a number, 1 or more")
+    return int(text) if text else len(os.sched_getaffinity(0))
+
+
+def grade(options: argparse.Namespace) -> int:
+    """Do what the command line says; the exit status."""
+    known = labs.load(ROOT, check_functions=False)
+    factories = scenario.load(ROOT)
+    check_scenarios(known, factories)
+    choice = choose(known, options.track, options.on, options.lab, options.ex, options.model)
+    where = Path(options.tree).resolve() if options.tree else ROOT
+    if not where.is_dir():
+        raise UserError(f"{options.tree}: there is no such folder")
+    json_file = open_json(options.json)
+    screen = Screen(Commands(ROOT, where, options.build))
+    seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
+
+    grades = grade_tree(where, choice, factories, seed, options, screen)
+    screen.table(grades)
+    screen.losses(grades)
+    screen.summary(grades)
+    if json_file:
+        write_json(json_file, grades)
+    return 0 if grades.passed else STATUS_LOST
+
+
+def grade_tree(where: Path, choice: Choice, factories: dict[str, Factory], seed: int,
+               options: argparse.Namespace, screen: Screen) -> Grades:
+    """Build the tree and make the runs, telling how it goes."""
+    screen.say(f"building {where}")
+    built = build.make(where, options.build, max(options.jobs, 2))
+    if built.errors or built.fault:
+        return Grades(choice, seed, grade_unbuilt(choice, built), built)
+    stubs = [status.exercise for status in tree.status(where, choice.known)
+             if status.state is State.STUB]
+    blocked = blocked_by(stubs, choice.known)
+    plan = Plan(ROOT, where / options.build, seed, choice.runs(blocked))
+    leave_vm_files(plan, factories)
+    with screen.progress(len(plan.runs)) as done:
+        verdicts = run_plan(plan, options.jobs, done)
+    return Grades(choice, seed, grade_all(choice, verdicts, blocked))
+
+
+def check_scenarios(known: Sequence[Lab], factories: dict[str, Factory]) -> None:
+    """Raise UserError if a lab.toml names a scenario that isn't there."""
+    for exercise in labs.all_exercises(known):
+        for name in exercise.scenarios:
+            if name not in factories:
+                raise UserError(f"{_toml(exercise)}: exercise {exercise}: there is no scenario "
+                                f"{name!r} in any labs/*/scenarios.py")
+
+
+def _toml(exercise: Exercise) -> str:
+    return str(Path(exercise.handout).with_name("lab.toml"))
+
+
+def leave_vm_files(plan: Plan, factories: dict[str, Factory]) -> None:
+    """Write the VM files of a plan to build/grade, for scripts/run and gdb."""
+    directory = plan.build / "grade"
+    try:
+        directory.mkdir(exist_ok=True)
+        write_vm_files({run.scenario: factories[run.scenario](plan.seed) for run in plan.runs},
+                       directory)
+    except OSError as error:
+        raise UserError(f"{directory}: can't be written: {error.strerror}") from None
+
+
+def open_json(name: str) -> Path | None:
+    """Make sure early that the result can be written."""
+    if not name:
+        return None
+    try:
+        Path(name).write_text("", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{name}: can't be written: {error.strerror}") from None
+    return Path(name)
+
+
+def write_json(path: Path, grades: Grades) -> None:
+    """Write the result for programs."""
+    try:
+        path.write_text(json.dumps(to_json(grades), indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: can't be written: {error.strerror}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+"""From verdicts on runs to grades of exercises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nestling.build import Built
+from nestling.labs import Exercise
+from nestling.plan import Choice, Run, needs_of
+from nestling.verdict import Finding, Status, Verdict
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run that an exercise depends on, and what came of it.
+
+    `hint_name` is that of the exercise's hint, "" for advice of the grader's own.
+    """
+
+    run: Run
+    verdict: Verdict
+    hint: str = ""
+    hint_name: str = ""
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What an exercise got, and why. `hint` is empty only for those that passed."""
+
+    exercise: Exercise
+    status: Status
+    hint: str = ""
+    outcomes: tuple[Outcome, ...] = ()
+
+    @property
+    def score(self) -> int:
+        return self.exercise.points if self.status is Status.PASSED else 0
+
+    @property
+    def bad(self) -> list[Outcome]:
+        """The outcomes that are not a pass."""
+        return [one for one in self.outcomes if one.verdict.status is not Status.PASSED]
+
+
+@dataclass(frozen=True)
+class Grades:
+    """All that there is to report."""
+
+    choice: Choice
+    seed: int
+    grades: tuple[Grade, ...]
+    built: Built = field(default_factory=Built)
+
+    @property
+    def score(self) -> int:
+        return sum(grade.score for grade in self.grades)
+
+    @property
+    def max(self) -> int:
+        return sum(grade.exercise.points for grade in self.grades)
+
+    @property
+    def passed(self) -> bool:
+        return all(grade.status is Status.PASSED for grade in self.grades)
+
+
+def grade_all(choice: Choice, verdicts: Mapping[Run, Verdict],
+              blocked: Mapping[Exercise, Exercise]) -> tuple[Grade, ...]:
+    """The grades of the chosen exercises.
+
+    Args:
+        blocked: exercises that were not run since they need a stub, and that stub.
+    """
+    grades: dict[Exercise, Grade] = {}
+    for exercise in choice.exercises:  # needs come first
+        if exercise in blocked:
+            need = blocked[exercise]
+            grades[exercise] = Grade(exercise, Status.SKIPPED,
+                                     f"it needs exercise {need}, which is a stub still")
+            continue
+        lost = [need for need in needs_of(exercise, grades)
+                if grades[need].status in (Status.FAILED, Status.SKIPPED)]
+        outcomes = outcomes_of(choice, exercise, verdicts)
+        if lost:
+            was = grades[lost[0]].status.value
+            grades[exercise] = Grade(exercise, Status.SKIPPED,
+                                     f"it needs exercise {lost[0]}, which {_past(was)}", outcomes)
+        else:
+            grades[exercise] = _grade(choice, exercise, outcomes)
+    return tuple(grades.values())
+
+
+def _past(status: str) -> str:
+    return "was skipped" if status == Status.SKIPPED else status
+
+
+def grade_unbuilt(choice: Choice, built: Built) -> tuple[Grade, ...]:
+    """The grades of a tree that can't be built."""
+    if built.fault:
+        return tuple(Grade(exercise, Status.ERROR, built.fault) for exercise in choice.exercises)
+    verdict = Verdict(Status.FAILED, tuple(Finding("compile", text) for text in built.errors))
+    grades = []
+    for exercise in choice.exercises:
+        hint, _ = find_hint(exercise, verdict)
+        grades.append(Grade(exercise, Status.FAILED, hint))
+    return tuple(grades)
+
+
+def outcomes_of(choice: Choice, exercise: Exercise, verdicts: Mapping[Run, Verdict]
+                ) -> tuple[Outcome, ...]:
+    """What came of the exercise's runs, with its hints."""
+    missing = Verdict(Status.ERROR, reason="this run was never made")
+    outcomes = []
+    for run in choice.runs_of(exercise):
+        verdict = verdicts.get(run, missing)
+        outcomes.append(Outcome(run, verdict, *find_hint(exercise, verdict)))
+    return tuple(outcomes)
+
+
+def find_hint(exercise: Exercise, verdict: Verdict) -> tuple[str, str]:
+    """What to tell the student about a run that did not pass: text, and the hint's name.
+
+    The exercise's first hint that matches any line of evidence wins.
+    """
+    if verdict.status is Status.PASSED:
+        return "", ""
+    if verdict.status is Status.ERROR:
+        return verdict.reason, ""
+    if stub := stub_reached(verdict):
+        return f"exercise {stub[0]} ({stub[1]}) is yours: {stub[2]}", ""
+    for hint in exercise.hints:
+        if any(hint.match.search(line) for line in verdict.evidence):
+            return " ".join(hint.text.split()), hint.name
+    if verdict.findings[0].what == "compile":
+        return f"the tree does not compile: {verdict.findings[0].seen}", ""
+    return ("there is no special advice for this one; compare what was expected with what was "
+            f"seen, and read {exercise.handout}"), ""
+
+
+def stub_reached(verdict: Verdict) -> tuple[str, str, str] | None:
+    """(exercise, function, handout) if the run ended at a stub."""
+    for finding in verdict.findings:
+        if finding.what.startswith("todo "):
+            function, _, handout = finding.seen.partition(" is yours: ")
+            return finding.what.removeprefix("todo "), function, handout
+    return None
+
+
+def _grade(choice: Choice, exercise: Exercise, outcomes: tuple[Outcome, ...]) -> Grade:
+    """The grade of an exercise whose needs are all right."""
+    if not outcomes:
+        return Grade(exercise, Status.ERROR, _nowhere(choice, exercise))
+    failed = [one for one in outcomes if one.verdict.status is Status.FAILED]
+    foreign = [one for one in failed if _stopped_elsewhere(exercise, one.verdict)]
+    if failed and failed == foreign:
+        stub = stub_reached(failed[0].verdict)
+        assert stub
+        return Grade(exercise, Status.SKIPPED, f"it needs exercise {stub[0]} ({stub[1]}), which "
+                     f"is a stub still: {stub[2]}", outcomes)
+    for one in failed:
+        if one not in foreign:
+            return Grade(exercise, Status.FAILED, one.hint, outcomes)
+    for one in outcomes:
+        if one.verdict.status is Status.ERROR:
+            return Grade(exercise, Status.ERROR, one.hint, outcomes)
+    return Grade(exercise, Status.PASSED, "", outcomes)
+
+
+def _stopped_elsewhere(exercise: Exercise, verdict: Verdict) -> bool:
+    """Did the run end at the stub of another exercise?"""
+    stub = stub_reached(verdict)
+    return stub is not None and stub[0] != exercise.id
+
+
+def _nowhere(choice: Choice, exercise: Exercise) -> str:
+    """Why an exercise could not be run at all."""
+    if not exercise.scenarios:
+        return "labs/*/lab.toml names no scenario for it"
+    reasons = [f"{platform.key}: {platform.probe().reason}"
+               for platform in choice.platforms_of(exercise)]
+    return "no platform to run it on; " + "; ".join(reasons)
+
+
+def to_json(grades: Grades) -> dict[str, Any]:
+    """The result for programs; grader/grade.schema.json describes it."""
+    return {
+        "score": grades.score,
+        "max": grades.max,
+        "seed": grades.seed,
+        "exercises": [_exercise_json(grade) for grade in grades.grades],
+        "platforms": {platform.key: {"available": platform.probe().ok,
+                                     "reason": platform.probe().reason,
+                                     "title": platform.title}
+                      for platform in grades.choice.platforms},
+        "compile_errors": list(grades.built.errors),
+    }
+
+
+def _exercise_json(grade: Grade) -> dict[str, Any]:
+    exercise = grade.exercise
+    return {
+        "id": exercise.id, "lab": exercise.lab, "track": exercise.track, "title": exercise.title,
+        "score": grade.score, "max": exercise.points, "status": grade.status.value,
+        "hint": grade.hint,
+        "runs": [{"scenario": one.run.scenario, "platform": one.run.platform,
+                  "status": one.verdict.status.value, "seconds": round(one.verdict.seconds, 3),
+                  "hint": one.hint_name, "evidence": one.verdict.evidence}
+                 for one in grade.outcomes],
+    }

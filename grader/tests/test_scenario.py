@@ -1,0 +1,82 @@
+"""scenario.py: labs' files of scenarios, and the numbers that they get."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nestling import scenario
+from nestling.errors import UserError
+from nestling.scenario import Factory, Scenario, load, numbers
+
+HEAD = "from nestling.scenario import Scenario, scenario\n\n\n"
+GOOD = HEAD + """\
+@scenario("one")
+def one(nonce, seed):
+    return Scenario(vm=f'vm "a" {{ args {nonce:#x} {seed:#x} }}', stops={"a": "exits"})
+"""
+
+
+def put(root: Path, lab: str, text: str) -> None:
+    (root / "labs" / lab).mkdir(parents=True, exist_ok=True)
+    (root / "labs" / lab / "scenarios.py").write_text(text)
+
+
+def test_load(tmp_path: Path) -> None:
+    put(tmp_path, "01-first", GOOD)
+    put(tmp_path, "02-second", GOOD.replace('"one"', '"two"'))
+    found = load(tmp_path)
+    assert list(found) == ["one", "two"]
+    assert found["two"].path == "labs/02-second/scenarios.py"
+    nonce, seed = numbers(7, "one")
+    assert found["one"](7).vm == f'vm "a" {{ args {nonce:#x} {seed:#x} }}'
+
+
+def test_numbers_are_new_for_each_seed_and_scenario_and_the_same_again() -> None:
+    drawn = [number for seed in (0, 1, 1 << 64) for name in ("a", "b")
+             for number in numbers(seed, name)]
+    assert len(set(drawn)) == len(drawn)
+    assert all(0 <= number < 1 << 32 for number in drawn)
+    assert numbers(1, "a") == numbers(1, "a")
+
+
+def test_a_name_twice(tmp_path: Path) -> None:
+    put(tmp_path, "01-first", GOOD)
+    put(tmp_path, "02-second", GOOD)
+    with pytest.raises(UserError, match="^labs/02-second/scenarios.py: scenario one is in "
+                                        "labs/01-first/scenarios.py already$"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("text, complaint", [
+    ("import nonsense_that_is_not_there\n", "line 1: ModuleNotFoundError: No module named "),
+    ("x = 1\ny = x / 0\n", "line 2: ZeroDivisionError: "),
+    ("def broken(:\n", "line 1: invalid syntax"),
+])
+def test_a_file_that_is_broken(tmp_path: Path, text: str, complaint: str) -> None:
+    put(tmp_path, "01-first", text)
+    with pytest.raises(UserError, match=f"^labs/01-first/scenarios.py: {complaint}"):
+        load(tmp_path)
+
+
+def test_a_scenario_that_is_broken(tmp_path: Path) -> None:
+    put(tmp_path, "01-first", GOOD.replace("return", "return nonce / 0,"))
+    with pytest.raises(UserError, match="scenario one: line 6: ZeroDivisionError"):
+        load(tmp_path)["one"](1)
+
+
+@pytest.mark.parametrize("extra", ['state={"b": {"rax": 1}}', 'prints={"b": {"x": "1"}}'])
+def test_a_vm_that_the_file_does_not_have(tmp_path: Path, extra: str) -> None:
+    put(tmp_path, "01-first", GOOD.replace('stops={"a": "exits"}', extra))
+    with pytest.raises(UserError, match="no VM is called 'b'; there are: a$"):
+        load(tmp_path)["one"](1)
+
+
+def test_the_decorator() -> None:
+    @scenario.scenario("name")
+    def make(nonce: int, seed: int) -> Scenario:
+        return Scenario(vm="")
+
+    assert isinstance(make, Factory)
+    assert make(3) == Scenario(vm="")
