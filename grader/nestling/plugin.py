@@ -118,6 +118,7 @@ class Gather:
         self._runs = {run.name: run for run in plan.runs}
         self._listener = listener
         self.verdicts: dict[Run, Verdict] = {}
+        self.failure: Exception | None = None  # of the listener
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Called for each phase of each test; a worker that dies has its report as well."""
@@ -130,13 +131,18 @@ class Gather:
         else:
             verdict = Verdict(Status.ERROR, reason="the process that made this run died")
         self.verdicts[run] = verdict
-        self._listener(run, verdict)
+        try:
+            self._listener(run, verdict)
+        except Exception as error:  # pytest would make a traceback of it
+            self.failure = error
+            pytest.exit("nobody listens")
 
 
 def run_plan(plan: Plan, jobs: int, listener: Listener) -> dict[Run, Verdict]:
     """Make all runs of a plan, `jobs` side by side; `listener` hears of each as it ends.
 
-    Runs without a verdict in the result were not made. Raises KeyboardInterrupt.
+    Runs without a verdict in the result were not made. Raises KeyboardInterrupt, and whatever
+    `listener` raises.
     """
     if not plan.runs:
         return {}
@@ -149,6 +155,8 @@ def run_plan(plan: Plan, jobs: int, listener: Listener) -> dict[Run, Verdict]:
         parallel = ["-n", str(jobs)] if jobs > 1 else []
         status = pytest.main([*ARGUMENTS, *parallel, "--rootdir", str(directory), str(path)],
                              plugins=[gather])
+    if gather.failure:
+        raise gather.failure
     if status == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
     return gather.verdicts

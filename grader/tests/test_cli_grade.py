@@ -141,8 +141,8 @@ def test_bochs_has_no_gdb(world: World, capsys: pytest.CaptureFixture[str]) -> N
     world.judge = lambda run: failed("panic: no")
     assert main(["--ex", "1.2", "--on", "bochs-svm"]) == 1
     out = capsys.readouterr().out
-    assert "Bochs has no gdb server; the same machine on QEMU does:\n              scripts/run " in out
-    assert "--on tcg --gdb" in out
+    assert "Bochs has no gdb server; the same machine on QEMU does:\n" in out
+    assert "              scripts/run build/grade/first-real.vm --on tcg --gdb\n" in out
     assert main(["--ex", "1.2", "--on", "bochs-vmx", "--model", "corei7_haswell_4770"]) == 1
     out = capsys.readouterr().out
     assert "--on kvm --gdb" in out
@@ -247,8 +247,8 @@ def test_empty_words_are_no_wishes(world: World) -> None:
 
 
 def test_a_seed_is_new_unless_given(world: World) -> None:
-    for words in ([], [], ["--seed", "7"], ["--seed", "7"]):
-        main(words)
+    for seed in ("", "", "7", "7"):
+        main(["--seed", seed])
     seeds = [plan.seed for plan in world.plans]
     assert seeds[0] != seeds[1] and seeds[2] == seeds[3] == 7
 

@@ -160,3 +160,11 @@ def test_interrupted(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugin, "perform", press)
     with pytest.raises(KeyboardInterrupt):
         run_plan(plan, 1, lambda run, verdict: None)
+
+
+def test_a_listener_that_fails(plan: Plan) -> None:
+    def gone(run: Run, verdict: Verdict) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        run_plan(plan, 1, gone)

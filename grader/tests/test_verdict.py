@@ -85,7 +85,10 @@ def test_undefined_behaviour() -> None:
         "exit 1: expected hlt at first.64.elf:done, seen shutdown at 0x0"]
 
 
-REFUSED = STOPPED + "vm first refused: EFER.SVME is 0 (APM vol. 2, 15.5.1)\nvm first state rax=0x0\n"
+REFUSED = STOPPED + """\
+vm first refused: EFER.SVME is 0 (APM vol. 2, 15.5.1)
+vm first state rax=0x0
+"""
 REFUSED_LOG = """\
 00006739500e[CPU0  ] VMRUN: Guest EFER.SVME = 0
 00006739526d[CPU0  ] SVM VMEXIT reason=-1 exitinfo1=0000000000000000 exitinfo2=0000000000000000

@@ -206,11 +206,13 @@ def test_a_compile_error_is_the_students(workshop: Workshop) -> None:
 
 
 def test_a_loop_ends_with_a_clear_word(workshop: Workshop) -> None:
-    workshop.write(SVM, "\tfor (volatile int i = 0; i < 10; i--)\n\t\ti = 5;")
-    graded = workshop.grade("--ex", "1.4")
-    entry = graded.exercise("1.4", "amd")
+    workshop.write(SVM, "\tfor (volatile int i = 0; start->mode == HV_MODE_LONG && i < 9; i--)\n"
+                   "\t\ti = 5;")
+    entry = workshop.grade("--ex", "1.4").exercise("1.4", "amd")
     assert entry["status"] == "failed"
-    for run in entry["runs"]:
+    loops = [run for run in entry["runs"] if run["scenario"] == "first-long"]
+    assert len(loops) == 2
+    for run in loops:
         assert run["evidence"][0].startswith("timeout: the machine used up its instructions; it "
                                              "was at svm_"), run
 
