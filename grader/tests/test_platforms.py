@@ -90,7 +90,8 @@ def test_bochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, model:
     made = launch(key, tmp_path, model=model, instructions=5000)
     stage = tmp_path / "stage"
     assert calls[0][0] == stage / "disk.img"
-    assert calls[0][3] == "trace=exits end=bochs"
+    tick = " tick=nmi" if key == "bochs-svm" else ""
+    assert calls[0][3] == "trace=exits end=bochs" + tick
     assert [module.string for module in calls[0][4]] == ["a.vm", "hello.elf"]
     config = (stage / "bochsrc").read_text()
     assert f"cpu: model={expected}, " in config
@@ -105,6 +106,11 @@ def test_bochs_debug_log_only_for_a_witness() -> None:
     assert "debug: action=ignore\n" in bochsrc("ryzen", 256, 1, False)
     assert "debug: action=ignore, cpu0=report\n" in bochsrc("ryzen", 256, 1, True)
     assert "memory: guest=512, host=512\n" in bochsrc("ryzen", 512, 1, True)
+
+
+def test_bochs_outlives_only_the_faults_of_svm_guests() -> None:
+    assert "panic: action=fatal\n" in bochsrc("corei7_skylake_x", 256, 1, False)
+    assert "panic: action=fatal, cpu0=report\n" in bochsrc("ryzen", 256, 1, False, True)
 
 
 def test_bochs_has_no_gdb(tmp_path: Path) -> None:
