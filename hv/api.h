@@ -92,7 +92,8 @@ struct hv_msr {
 /** All that is fixed about a machine before it runs. */
 struct hv_machine_config {
 	char name[HV_NAME_MAX];
-	u64 budget;		/**< TSC ticks that a vCPU may spend in the guest; 0: no limit */
+	u64 budget;		/**< TSC ticks that a vCPU may use; 0: no limit */
+	bool bare;		/**< nothing is emulated: each exit of the guest comes out */
 	u32 cpuid_count;
 	u32 msr_count;
 	struct hv_cpuid cpuid[HV_MAX_CPUID];

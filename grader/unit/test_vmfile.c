@@ -52,7 +52,7 @@ static void refused(void)
 	refuse("vm \"a\"", 1, 7, "expected \"{\", found the end of the file");
 	refuse("vm \"a\" { }", 1, 10, "expected a kernel before the VM ends, found \"}\"");
 	refuse("vm \"a\" {\n  color \"red\" }", 2, 3, "expected memory, kernel, load, mode, args, "
-	       "exits, budget or \"}\", found \"color\"");
+	       "exits, budget, bare or \"}\", found \"color\"");
 	refuse("vm \"a\" { memory 1T }", 1, 17, "expected a size from 64K to 512G, found a number "
 	       "with something behind it");
 	refuse("vm \"a\" { memory 99999999999999999999 }", 1, 17, "expected a size from 64K to "
@@ -63,8 +63,8 @@ static void refused(void)
 	       "that does not end on its line");
 	refuse("vm \"a\" { kernel \"01234567890123456789012345678901\" }", 1, 17,
 	       "expected a file name in quotes, found a string of more than 31 characters");
-	refuse("vm \"a\" { $ }", 1, 10, "expected memory, kernel, load, mode, args, exits, budget "
-	       "or \"}\", found a character that has no meaning here");
+	refuse("vm \"a\" { $ }", 1, 10, "expected memory, kernel, load, mode, args, exits, budget, "
+	       "bare or \"}\", found a character that has no meaning here");
 	refuse("vm \"a\" { kernel \"k\" } vm \"a\" { kernel \"k\" }", 1, 26,
 	       "expected a name that no other VM has, found the string \"a\"");
 	refuse("vm \"a\" { kernel \"k\" mode 64 }", 1, 26,

@@ -3,6 +3,7 @@
 #include "core/console.h"
 #include "core/cpu.h"
 #include "core/fpu.h"
+#include "core/milestone.h"
 #include "core/panic.h"
 #include "core/trace.h"
 #include "hvm/hvm.h"
@@ -37,6 +38,8 @@ static void command_line(void)
 			machine_end_by(word + 4);
 		else if (!strcmp(word, "trace=exits"))
 			trace_streaming = true;
+		else if (!strncmp(word, "until=", 6) && milestone_set(word + 6))
+			continue;
 		else if (!strcmp(word, "tick=nmi"))
 			tick_by_nmi = true;
 		else if (!strncmp(word, "selftest=", 9))

@@ -71,6 +71,14 @@ static bool done(struct vcpu *v, const struct hv_exit *x)
 	return true;
 }
 
+bool exit_is_ours(const struct hv_exit *x)
+{
+	if (x->reason == HV_EXIT_HOST_IRQ)
+		irq_window();
+	return x->reason == HV_EXIT_HOST_IRQ || x->reason == HV_EXIT_HOST_NMI ||
+	       x->reason == HV_EXIT_PREEMPT;
+}
+
 /* The less frequent half of the switch. */
 static __noinline bool handle_rare(struct vcpu *v, struct hv_exit *x)
 {
@@ -92,17 +100,11 @@ static __noinline bool handle_rare(struct vcpu *v, struct hv_exit *x)
 	case HV_EXIT_NMI_WINDOW:
 		v->vm->ops->window(v, HV_EVENT_NMI, false);
 		return true;
-	case HV_EXIT_HOST_NMI:
-	case HV_EXIT_PREEMPT:
-		return true;
 	case HV_EXIT_HLT:
 		v->vm->ops->advance(v, x->next_rip);
 		return v->queued.valid;
-	case HV_EXIT_REFUSED:
-		v->refused = true;
-		return false;
 	default:
-		return false;	/* MEMORY, SHUTDOWN, ...: the outside decides */
+		return false;	/* MEMORY, SHUTDOWN, REFUSED, ...: the outside decides */
 	}
 }
 
@@ -127,8 +129,9 @@ bool exit_handle(struct vcpu *v, struct hv_exit *x)
 		v->in_size = x->io.in ? x->io.size : 0;
 		return false;
 	case HV_EXIT_HOST_IRQ:
-		irq_window();
-		return true;
+	case HV_EXIT_HOST_NMI:
+	case HV_EXIT_PREEMPT:
+		return exit_is_ours(x);
 	case HV_EXIT_IRQ_WINDOW:
 		v->vm->ops->window(v, HV_EVENT_INTR, false);
 		return true;

@@ -3,6 +3,7 @@
 
 #include "core/cpu.h"
 #include "core/fpu.h"
+#include "core/milestone.h"
 #include "core/panic.h"
 #include "core/trace.h"
 #include "hvm/hvm.h"
@@ -13,6 +14,14 @@
 
 static_assert(offsetof(struct vcpu, gpr) == 0, "the world switches index from a vCPU's address");
 static_assert(sizeof(struct vcpu) <= PAGE_SIZE, "a vCPU is allocated as one page");
+
+static void see_and_end(struct vcpu *v, const char *step)
+{
+	if (milestone_is(step)) {
+		milestone_see_vcpu(v);
+		machine_end(0);
+	}
+}
 
 int vcpu_create(struct vm *vm, u32 index, const struct hv_vcpu_start *start)
 {
@@ -32,12 +41,15 @@ int vcpu_create(struct vm *vm, u32 index, const struct hv_vcpu_start *start)
 		return -ENOMEM;
 	}
 	fpu_reset(v);
-	err = vm->ops->vcpu_init(v, start);
+	err = vm->ops->vcpu_init(v);
 	if (err) {
 		page_free(v->lazy.xsave);
 		page_free(v);
 		return err;
 	}
+	see_and_end(v, "controls");
+	vm->ops->vcpu_start(v, start);
+	see_and_end(v, "guest");
 	vm->vcpu[index] = v;
 	vm->vcpu_count++;
 	return 0;
@@ -204,11 +216,25 @@ static bool may_run(struct vcpu *v, u64 now)
 	return true;
 }
 
+static void first_entry(struct vcpu *v)
+{
+	v->entered = true;
+	if (!milestone_is("enter"))
+		return;
+	vcpu_take_cpu(v);
+	/* Twice: to go on with a guest is not the same as to start it. */
+	milestone_see("first trip", (u64)v->vm->ops->enter(v));
+	milestone_see("second trip", (u64)v->vm->ops->enter(v));
+	see_and_end(v, "enter");
+}
+
 void vcpu_run(struct vcpu *v, struct hv_exit *x)
 {
 	const struct hvm_ops *ops = v->vm->ops;
 	u64 start = rdtsc(), now = start;
 
+	if (!v->entered)
+		first_entry(v);
 	if (v->in_size)
 		finish_in(v, x->io.data);
 	do {
@@ -233,6 +259,6 @@ void vcpu_run(struct vcpu *v, struct hv_exit *x)
 		enter = rdtsc();
 		ops->run(v, x);
 		now = trace_exit(cpu, v, x, enter);
-	} while (exit_handle(v, x));
+	} while (v->vm->config.bare ? exit_is_ours(x) : exit_handle(v, x));
 	v->ran += now - start;
 }

@@ -21,6 +21,8 @@ void vcpu_take_cpu(struct vcpu *v);
 
 /* exit.c */
 
+/** Is it an exit of the host's own, like an interrupt? For a bare VM no other is dealt with. */
+bool exit_is_ours(const struct hv_exit *exit);
 /** Deal with an exit. @return true: go on in the guest; false: it is the outside's */
 bool exit_handle(struct vcpu *v, struct hv_exit *exit);
 /** Give the guest an exception instead of what it asked for. */

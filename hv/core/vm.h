@@ -68,6 +68,7 @@ struct vcpu {
 	struct hv_event queued;		/**< from hv_vcpu_inject() */
 
 	u8 in_size;		/**< bytes of the IN that waits for its data; 0: none */
+	bool entered;		/**< vcpu_run() was called before */
 	bool refused;		/**< the last entry was refused */
 	bool running;		/**< a thread is in hv_vcpu_run() */
 	bool stop;		/**< hv_vcpu_stop() was called */

@@ -3,6 +3,7 @@
 
 #include "core/console.h"
 #include "core/cpu.h"
+#include "core/milestone.h"
 #include "core/panic.h"
 
 const struct hvm_ops *hvm;
@@ -11,6 +12,7 @@ struct hvm_caps hvm_caps;
 void hvm_init(void)
 {
 	static const struct hvm_ops *const all[] = { &svm_ops, &vmx_ops };
+	static const char *const yes_no[] = { "no", "yes" };
 	const char *why[ARRAY_SIZE(all)] = { NULL };
 	int err;
 
@@ -24,6 +26,11 @@ void hvm_init(void)
 		printf("this machine can not run virtual machines\n");
 		machine_end(STATUS_FAILED);
 	}
+	printf("%s: %u address-space ids, nested paging %s, next RIP %s, 1 GiB pages %s\n",
+	       hvm->name, hvm_caps.asids, yes_no[hvm_caps.nested_paging],
+	       yes_no[hvm_caps.next_rip], yes_no[hvm_caps.page_1g]);
+	if (milestone_is("probe"))
+		machine_end(0);
 	if (!hvm_caps.nested_paging) {
 		printf("this CPU's %s has no nested paging, which we need for now\n", hvm->name);
 		machine_end(STATUS_FAILED);
@@ -31,5 +38,8 @@ void hvm_init(void)
 	err = hvm->cpu_on(this_cpu());
 	if (err)
 		panic("%s could not be turned on: error %d", hvm->name, err);
-	printf("%s on, %u address-space ids\n", hvm->name, hvm_caps.asids);
+	if (milestone_is("on")) {
+		hvm->see_cpu(this_cpu(), milestone_see);
+		machine_end(0);
+	}
 }

@@ -28,6 +28,9 @@ struct hvm_caps {
 /** Called for each rule that a refused control block breaks. */
 typedef void (*hvm_rule_fn)(void *ctx, const char *sentence, const char *section);
 
+/** Called for something to look at: a register or field, by the manual's name. */
+typedef void (*hvm_see_fn)(const char *name, u64 value);
+
 struct hvm_ops {
 	const char *name;
 
@@ -47,14 +50,21 @@ struct hvm_ops {
 	/** Let the guest reach an MSR without an exit. */
 	void (*msr_pass)(struct vm *vm, u32 msr);
 
-	/** Allocate and fill a control block, then put the guest state of `start` into it. */
-	int (*vcpu_init)(struct vcpu *v, const struct hv_vcpu_start *start);
+	/** Allocate a control block and fill in its controls. @return -ENOMEM, -ENODEV */
+	int (*vcpu_init)(struct vcpu *v);
+	/** Put the state in which the guest starts into it. */
+	void (*vcpu_start)(struct vcpu *v, const struct hv_vcpu_start *start);
 	void (*vcpu_fini)(struct vcpu *v);
 	/** This CPU's registers become `v`'s, the ones of struct vcpu_lazy that only VMX lacks. */
 	void (*vcpu_load)(struct vcpu *v);
 	/** Save them again; another vCPU, or another CPU, may load next. */
 	void (*vcpu_put)(struct vcpu *v);
 
+	/**
+	 * One trip into the guest and back; the control block then says why it came back.
+	 * @return 0; on VMX 1 or 2 when the entry failed at once (VMfailInvalid, VMfailValid)
+	 */
+	int (*enter)(struct vcpu *v);
 	/**
 	 * One trip into the guest and back; interrupts are off before and after. Fills `exit`, and
 	 * v->reinject when the exit cut the delivery of an event short. An interrupt for the host
@@ -89,6 +99,10 @@ struct hvm_ops {
 	/** A second-level entry: table (level > 1, not `leaf`), or page. See mm/npt.h, mm/ept.h. */
 	u64 (*pte)(hpa_t hpa, unsigned int level, bool leaf, u32 prot);
 
+	/** Call `see` for the registers that show that the extension is on for this CPU. */
+	void (*see_cpu)(struct cpu *cpu, hvm_see_fn see);
+	/** Call `see` for every field of the control block. */
+	void (*dump)(struct vcpu *v, hvm_see_fn see);
 	/** After HV_EXIT_REFUSED: call `say` for each broken rule, the hardware's word first. */
 	void (*explain)(struct vcpu *v, hvm_rule_fn say, void *ctx);
 };

@@ -9,6 +9,7 @@
 #include "hvm/hvm.h"
 #include "lib/cpuid.h"
 #include "lib/lab.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/npt.h"
 #include "mm/pmm.h"
@@ -201,14 +202,13 @@ static void svm_init_guest(struct vcpu *v, const struct hv_vcpu_start *start)
 	c->rsp = start->rsp;
 }
 
-static int svm_vcpu_init(struct vcpu *v, const struct hv_vcpu_start *start)
+static int svm_vcpu_init(struct vcpu *v)
 {
 	v->cb = page_alloc();
 	if (!v->cb)
 		return -ENOMEM;
 	v->cb_hpa = virt_to_phys(v->cb);
 	svm_init_controls(v);
-	svm_init_guest(v, start);
 	return 0;
 }
 
@@ -365,7 +365,7 @@ static void svm_decode_exit(struct vcpu *v, struct hv_exit *x)
 	}
 }
 
-static void svm_run(struct vcpu *v, struct hv_exit *x)
+static int svm_trip(struct vcpu *v)
 {
 	struct vmcb *c = vmcb_of(v);
 
@@ -374,7 +374,15 @@ static void svm_run(struct vcpu *v, struct hv_exit *x)
 	v->gpr[HV_RAX] = c->rax;
 	c->eventinj = 0;
 	c->tlb_control = TLB_CONTROL_NONE;
+	return 0;
+}
+
+static void svm_run(struct vcpu *v, struct hv_exit *x)
+{
+	svm_trip(v);
 	svm_decode_exit(v, x);
+	if (x->reason == HV_EXIT_REFUSED)
+		v->refused = true;
 }
 
 static void svm_advance(struct vcpu *v, u64 next_rip)
@@ -445,6 +453,54 @@ static int svm_cr_access(struct vcpu *v, const struct hv_exit *x)
 	return -EINVAL;	/* CR0, CR3 and CR4 are the guest's own; their accesses don't exit */
 }
 
+static void svm_see_cpu(struct cpu *cpu, hvm_see_fn see)
+{
+	see("EFER", rdmsr(MSR_EFER));
+	see("VM_HSAVE_PA", rdmsr(MSR_VM_HSAVE_PA));
+}
+
+static void svm_see_segment(hvm_see_fn see, const char *name, const struct vmcb_segment *s)
+{
+	char field[24];
+
+	snprintf(field, sizeof(field), "%s.selector", name);
+	see(field, s->selector);
+	snprintf(field, sizeof(field), "%s.attr", name);
+	see(field, s->attr);
+	snprintf(field, sizeof(field), "%s.limit", name);
+	see(field, s->limit);
+	snprintf(field, sizeof(field), "%s.base", name);
+	see(field, s->base);
+}
+
+static void svm_dump(struct vcpu *v, hvm_see_fn see)
+{
+	static const struct {
+		const char *name;
+		u16 offset, bytes;
+	} fields[] = {
+#define SVM_FIELD(name, offset, bytes, group) { #name, offset, bytes },
+#define SVM_EXIT(code, name, reason)
+#define SVM_CHECK(name, violated_if, sentence, section)
+#include "hvm/svm.def"
+#undef SVM_FIELD
+#undef SVM_EXIT
+#undef SVM_CHECK
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(fields); i++) {
+		const void *field = (u8 *)v->cb + fields[i].offset;
+		u64 value = 0;
+
+		if (fields[i].bytes == sizeof(struct vmcb_segment)) {
+			svm_see_segment(see, fields[i].name, field);
+		} else if (fields[i].bytes <= sizeof(value)) {
+			memcpy(&value, field, fields[i].bytes);
+			see(fields[i].name, value);
+		}
+	}
+}
+
 static void svm_explain(struct vcpu *v, hvm_rule_fn say, void *ctx)
 {
 	const struct vmcb *c = vmcb_of(v);
@@ -471,9 +527,11 @@ const struct hvm_ops svm_ops = {
 	.vm_fini = svm_vm_fini,
 	.msr_pass = svm_msr_pass,
 	.vcpu_init = svm_vcpu_init,
+	.vcpu_start = svm_init_guest,
 	.vcpu_fini = svm_vcpu_fini,
 	.vcpu_load = svm_vcpu_load,
 	.vcpu_put = svm_vcpu_put,
+	.enter = svm_trip,
 	.run = svm_run,
 	.advance = svm_advance,
 	.get = svm_get,
@@ -486,5 +544,7 @@ const struct hvm_ops svm_ops = {
 	.window = svm_window,
 	.flush = svm_flush,
 	.pte = npt_entry,
+	.see_cpu = svm_see_cpu,
+	.dump = svm_dump,
 	.explain = svm_explain,
 };

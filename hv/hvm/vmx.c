@@ -438,7 +438,7 @@ static void vmx_zero_fields(void)
 		vmwrite(zero[i], 0);
 }
 
-static int vmx_vcpu_init(struct vcpu *v, const struct hv_vcpu_start *start)
+static int vmx_vcpu_init(struct vcpu *v)
 {
 	int error;
 
@@ -452,12 +452,17 @@ static int vmx_vcpu_init(struct vcpu *v, const struct hv_vcpu_start *start)
 	vmx_vmcs_borrow(v);
 	vmx_zero_fields();
 	error = vmx_init_controls(v);
-	if (!error)
-		vmx_init_guest(v, start);
 	vmx_vmcs_return(v);
 	if (error)
 		page_free(v->cb);
 	return error;
+}
+
+static void vmx_vcpu_start(struct vcpu *v, const struct hv_vcpu_start *start)
+{
+	vmx_vmcs_borrow(v);
+	vmx_init_guest(v, start);
+	vmx_vmcs_return(v);
 }
 
 static void vmx_vcpu_fini(struct vcpu *v)
@@ -502,6 +507,35 @@ static void vmx_vcpu_put(struct vcpu *v)
 	v->launched = false;
 }
 
+/* ---- To look at ----------------------------------------------------------------------------- */
+
+static void vmx_see_cpu(struct cpu *cpu, hvm_see_fn see)
+{
+	see("IA32_FEATURE_CONTROL", rdmsr(MSR_FEATURE_CONTROL));
+	see("CR0", read_cr0());
+	see("CR4", read_cr4());
+	see("VMXON region", *(u32 *)cpu->hvm_area);
+}
+
+static void vmx_dump(struct vcpu *v, hvm_see_fn see)
+{
+	static const struct {
+		const char *name;
+		u32 encoding;
+	} fields[] = {
+#define VMX_FIELD(name, encoding, group) { #name, encoding },
+#include "hvm/vmx.def"
+	};
+	u64 value;
+
+	vmx_vmcs_borrow(v);
+	for (u32 i = 0; i < ARRAY_SIZE(fields); i++) {
+		if (vmread_safe(fields[i].encoding, &value) == VMX_SUCCEED)
+			see(fields[i].name, value);
+	}
+	vmx_vmcs_return(v);
+}
+
 const struct hvm_ops vmx_ops = {
 	.name = "vmx",
 	.probe = vmx_probe,
@@ -511,9 +545,11 @@ const struct hvm_ops vmx_ops = {
 	.vm_fini = vmx_vm_fini,
 	.msr_pass = vmx_msr_pass,
 	.vcpu_init = vmx_vcpu_init,
+	.vcpu_start = vmx_vcpu_start,
 	.vcpu_fini = vmx_vcpu_fini,
 	.vcpu_load = vmx_vcpu_load,
 	.vcpu_put = vmx_vcpu_put,
+	.enter = vmx_trip,
 	.run = vmx_run,
 	.advance = vmx_advance,
 	.get = vmx_get,
@@ -526,5 +562,7 @@ const struct hvm_ops vmx_ops = {
 	.window = vmx_window,
 	.flush = vmx_flush,
 	.pte = ept_entry,
+	.see_cpu = vmx_see_cpu,
+	.dump = vmx_dump,
 	.explain = vmx_explain,
 };

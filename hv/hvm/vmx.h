@@ -220,6 +220,7 @@ static inline void vmx_set_segment(enum hv_seg seg, const struct hv_segment *s)
 enum vmx_status vmx_enter(u64 *gpr, bool launched);
 
 /* vmx_exit.c */
+int vmx_trip(struct vcpu *v);
 void vmx_run(struct vcpu *v, struct hv_exit *x);
 void vmx_advance(struct vcpu *v, u64 next_rip);
 

@@ -220,16 +220,25 @@ static void vmx_decode_failure(struct hv_exit *x, enum vmx_status status)
 	x->value = x->code;
 }
 
-void vmx_run(struct vcpu *v, struct hv_exit *x)
+int vmx_trip(struct vcpu *v)
 {
 	enum vmx_status status = vmx_enter(v->gpr, v->launched);
+
+	if (status == VMX_SUCCEED && !(vmread(VM_EXIT_REASON) & EXIT_REASON_ENTRY_FAILURE))
+		v->launched = true;
+	return status;
+}
+
+void vmx_run(struct vcpu *v, struct hv_exit *x)
+{
+	int status = vmx_trip(v);
 
 	if (status == VMX_SUCCEED)
 		vmx_decode_exit(v, x);
 	else
-		vmx_decode_failure(x, status);
-	if (x->reason != HV_EXIT_REFUSED)
-		v->launched = true;
+		vmx_decode_failure(x, (enum vmx_status)status);
+	if (x->reason == HV_EXIT_REFUSED)
+		v->refused = true;
 }
 
 void vmx_advance(struct vcpu *v, u64 next_rip)

@@ -262,13 +262,18 @@ static void parse_budget(struct parser *p, struct vmfile_vm *vm)
 	vm->budget = parse_number(p, 1, UINT64_MAX, "a number of TSC ticks, at least 1");
 }
 
+static void parse_bare(struct parser *p, struct vmfile_vm *vm)
+{
+	vm->bare = true;
+}
+
 static const struct {
 	const char *key;
 	void (*parse)(struct parser *p, struct vmfile_vm *vm);
 } settings[] = {
 	{ "memory", parse_memory }, { "kernel", parse_kernel }, { "load", parse_load },
 	{ "mode", parse_mode },	    { "args", parse_args },	{ "exits", parse_exits },
-	{ "budget", parse_budget },
+	{ "budget", parse_budget }, { "bare", parse_bare },
 };
 
 static void parse_setting(struct parser *p, struct vmfile_vm *vm)
@@ -280,7 +285,7 @@ static void parse_setting(struct parser *p, struct vmfile_vm *vm)
 			return;
 		}
 	}
-	fail(p, "memory, kernel, load, mode, args, exits, budget or \"}\"");
+	fail(p, "memory, kernel, load, mode, args, exits, budget, bare or \"}\"");
 }
 
 static void parse_vm(struct parser *p, struct vmfile_vm *vms, u32 count)

@@ -11,6 +11,7 @@
  *             args 0x1234 0x5678      # found in RDI and RSI at the start
  *             exits 1                 # stop after so many exits, and show the registers
  *             budget 5000000          # stop after so many TSC ticks
+ *             bare                    # emulate nothing: stop at the first exit, show the registers
  *     }
  */
 #ifndef LOAD_VMFILE_H
@@ -34,6 +35,7 @@ struct vmfile_vm {
 	u64 args[2];
 	u64 exits;		/**< 0: no limit */
 	u64 budget;		/**< TSC ticks, 0: no limit */
+	bool bare;
 };
 
 struct vmfile_error {

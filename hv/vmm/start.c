@@ -114,7 +114,9 @@ int vmm_create(struct vmm_vm *vm)
 	memset(&config, 0, sizeof(config));
 	strlcpy(config.name, vm->config.name, sizeof(config.name));
 	config.budget = vm->config.budget;
-	vmm_policy(&config);
+	config.bare = vm->config.bare;
+	if (!config.bare)
+		vmm_policy(&config);
 	err = hv_machine_configure(id, &config) ?:
 	      hv_gpa_map(id, 0, vm->config.memory, HV_PROT_ALL);
 	if (err)

@@ -136,6 +136,8 @@ static void vcpu_thread(u64 arg)
 		vm->exits++;
 		if (vm->config.exits && vm->exits >= vm->config.exits)
 			end(vm, "exits");
+		else if (vm->config.bare)
+			end(vm, hv_exit_name(x.reason));
 		else
 			handle(vm, &x);
 	}

@@ -1,0 +1,29 @@
+/**
+ * @file milestone.h
+ * The steps to a first guest. `until=STEP` on the command line ends the machine after one of them,
+ * with what there is to see by then. Lab 1 works its way along.
+ *
+ *   probe     the extension was found: what it offers
+ *   on        it is on for the boot CPU: the registers that say so
+ *   controls  a vCPU's control block has its controls
+ *   guest     ... and the guest's state
+ *   enter     the guest has run once: the control block as the CPU left it, and the registers
+ */
+#ifndef CORE_MILESTONE_H
+#define CORE_MILESTONE_H
+
+#include "core/vm.h"
+
+/** Take the word behind `until=`. @return false when there is no such step */
+bool milestone_set(const char *step);
+
+/** Is this the step to stop after? */
+bool milestone_is(const char *step);
+
+/** Print a line of what there is to see: `see NAME=0xVALUE`. */
+void milestone_see(const char *name, u64 value);
+
+/** Print every field of `v`'s control block, and its general-purpose registers. */
+void milestone_see_vcpu(struct vcpu *v);
+
+#endif
