@@ -222,6 +222,7 @@ static void first_entry(struct vcpu *v)
 	if (!milestone_is("enter"))
 		return;
 	vcpu_take_cpu(v);
+	irq_window();	/* or what waits would end the trip at once */
 	/* Twice: to go on with a guest is not the same as to start it. */
 	milestone_see("first trip", (u64)v->vm->ops->enter(v));
 	milestone_see("second trip", (u64)v->vm->ops->enter(v));
