@@ -248,17 +248,16 @@ int hv_vcpu_inject(int id, u32 index, const struct hv_event *event)
 int hv_vcpu_run(int id, u32 index, struct hv_exit *exit)
 {
 	struct vcpu *v = vcpu_of(id, index);
-	struct hv_exit x = { .reason = HV_EXIT_UNKNOWN };	/* no byte of our stack goes out */
 
 	if (!v)
 		return -ENOENT;
 	if (v->running)
 		return -EBUSY;
 	v->running = true;
-	x.io.data = exit->io.data;
-	vcpu_run(v, &x);
+	v->exit.io.data = exit->io.data;
+	vcpu_run(v, &v->exit);
 	v->running = false;
-	*exit = x;
+	*exit = v->exit;
 	return 0;
 }
 
@@ -294,7 +293,7 @@ int hv_vcpu_refusal(int id, u32 index, u32 n, struct hv_refusal *out)
 	struct vcpu *v = vcpu_of(id, index);
 	struct refusal_search s = { .skip = n, .out = out };
 
-	if (!v || !v->refused)
+	if (!v || v->exit.reason != HV_EXIT_REFUSED)
 		return -ENOENT;
 	vcpu_take_cpu(v);
 	v->vm->ops->explain(v, refusal_say, &s);

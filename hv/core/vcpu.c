@@ -32,6 +32,7 @@ int vcpu_create(struct vm *vm, u32 index, const struct hv_vcpu_start *start)
 		return -ENOMEM;
 	v->vm = vm;
 	v->index = index;
+	v->bare = vm->config.bare;
 	v->gpr[HV_RDI] = start->args[0];
 	v->gpr[HV_RSI] = start->args[1];
 	v->lazy.dr6 = DR6_RESET;
@@ -198,6 +199,18 @@ static void finish_in(struct vcpu *v, u32 data)
 	v->in_size = 0;
 }
 
+/* `until=enter`: to and fro, and look. Twice, as going on with a guest is not like starting it. */
+static void first_trips(struct vcpu *v)
+{
+	if (!milestone_is("enter"))
+		return;
+	vcpu_take_cpu(v);
+	irq_window();		/* or what waits would end a trip at once */
+	milestone_see("first trip", (u64)v->vm->ops->enter(v));
+	milestone_see("second trip", (u64)v->vm->ops->enter(v));
+	see_and_end(v, "enter");
+}
+
 /*
  * Every so often: give way when the thread's turn is over. Is there a reason not to go on? If not,
  * the next look is due when the turn, or the budget, will be over.
@@ -206,6 +219,8 @@ static bool may_run(struct vcpu *v, u64 now)
 {
 	u64 budget = v->vm->config.budget;
 
+	if (!v->look)
+		first_trips(v);
 	if ((s64)(now - this_cpu()->slice_end) >= 0)
 		thread_yield();
 	if (v->stop || (budget && v->ran >= budget))
@@ -216,26 +231,11 @@ static bool may_run(struct vcpu *v, u64 now)
 	return true;
 }
 
-static void first_entry(struct vcpu *v)
-{
-	v->entered = true;
-	if (!milestone_is("enter"))
-		return;
-	vcpu_take_cpu(v);
-	irq_window();	/* or what waits would end the trip at once */
-	/* Twice: to go on with a guest is not the same as to start it. */
-	milestone_see("first trip", (u64)v->vm->ops->enter(v));
-	milestone_see("second trip", (u64)v->vm->ops->enter(v));
-	see_and_end(v, "enter");
-}
-
 void vcpu_run(struct vcpu *v, struct hv_exit *x)
 {
 	const struct hvm_ops *ops = v->vm->ops;
 	u64 start = rdtsc(), now = start;
 
-	if (!v->entered)
-		first_entry(v);
 	if (v->in_size)
 		finish_in(v, x->io.data);
 	do {
@@ -260,6 +260,6 @@ void vcpu_run(struct vcpu *v, struct hv_exit *x)
 		enter = rdtsc();
 		ops->run(v, x);
 		now = trace_exit(cpu, v, x, enter);
-	} while (v->vm->config.bare ? exit_is_ours(x) : exit_handle(v, x));
+	} while (v->bare ? exit_is_ours(x) : exit_handle(v, x));
 	v->ran += now - start;
 }

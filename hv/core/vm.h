@@ -67,9 +67,9 @@ struct vcpu {
 	struct hv_event exception;	/**< caused by the instruction that just exited */
 	struct hv_event queued;		/**< from hv_vcpu_inject() */
 
+	struct hv_exit exit;		/**< the last one that went to the outside */
+	bool bare;		/**< the machine's config.bare, close at hand */
 	u8 in_size;		/**< bytes of the IN that waits for its data; 0: none */
-	bool entered;		/**< vcpu_run() was called before */
-	bool refused;		/**< the last entry was refused */
 	bool running;		/**< a thread is in hv_vcpu_run() */
 	bool stop;		/**< hv_vcpu_stop() was called */
 	u64 look;		/**< TSC at which vcpu_run() looks at budget, turn and `stop` */

@@ -381,8 +381,6 @@ static void svm_run(struct vcpu *v, struct hv_exit *x)
 {
 	svm_trip(v);
 	svm_decode_exit(v, x);
-	if (x->reason == HV_EXIT_REFUSED)
-		v->refused = true;
 }
 
 static void svm_advance(struct vcpu *v, u64 next_rip)

@@ -237,8 +237,6 @@ void vmx_run(struct vcpu *v, struct hv_exit *x)
 		vmx_decode_exit(v, x);
 	else
 		vmx_decode_failure(x, (enum vmx_status)status);
-	if (x->reason == HV_EXIT_REFUSED)
-		v->refused = true;
 }
 
 void vmx_advance(struct vcpu *v, u64 next_rip)
