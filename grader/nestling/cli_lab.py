@@ -30,7 +30,8 @@ examples:
   scripts/lab diff --from OTHER    how all exercises differ from those in the tree OTHER
   scripts/lab take 1.4 --from OTHER    use the solution of 1.4 in OTHER
 
-If an exercise exists on both tracks, add --track amd or --track intel, or set TRACK.
+An exercise that exists on both tracks is the AMD one, unless you add --track intel or set TRACK.
+What would lose work that is not committed wants --force.
 """
 
 
@@ -152,7 +153,7 @@ def _diff(options: argparse.Namespace) -> None:
     known = labs.load(where, check_functions=False)
     exercises: Sequence[Exercise] = labs.all_exercises(known, options.track)
     if options.exercise:
-        exercises = [labs.find_exercise(known, options.exercise, options.track)]
+        exercises = [_find(known, options)]
     for exercise in exercises:
         for func in exercise.funcs:
             theirs = (tree.get_body(_tree(options.source), func) if options.source
@@ -181,9 +182,16 @@ def _student_tree(options: argparse.Namespace) -> Path:
     return where
 
 
+def _find(known: Sequence[labs.Lab], options: argparse.Namespace) -> Exercise:
+    """The exercise that is named. If it exists on both tracks: AMD's, as with `make grade`."""
+    tracks = {one.track for one in labs.all_exercises(known) if one.id == options.exercise}
+    track = options.track or ("amd" if len(tracks) > 1 else None)
+    return labs.find_exercise(known, options.exercise, track)
+
+
 def _exercise(options: argparse.Namespace) -> Exercise:
     known = labs.load(_tree(options.tree), check_functions=False)
-    return labs.find_exercise(known, options.exercise, options.track)
+    return _find(known, options)
 
 
 def _protect(where: Path, exercise: Exercise, force: bool) -> None:

@@ -210,8 +210,9 @@ class BochsDebugger(Monitor):
             pass
 
     def poll(self, stdout: bytes | bytearray) -> None:
-        self.expired = self.BUDGET_GONE in stdout
-        breaks = stdout.count(b"\neflags ")  # the end of what `regs` prints
+        end = b"\neflags "  # of what `regs` prints
+        self.expired = end in stdout.partition(self.BUDGET_GONE)[2]
+        breaks = stdout.count(end)
         if self._guest_faults and self._exit_log and breaks > self._breaks:
             self._breaks = breaks
             self.fallen = self._has_fallen(self._exit_log)

@@ -168,7 +168,8 @@ def _structure(
         raise Refused(path, branches[-1].line, "this #if has no #endif")
     if opened:
         token = code[opened[-1]]
-        raise Refused(path, token.line, f"this {token.text} is never closed")
+        raise Refused(path, token.line, f"this {token.text} is never closed; "
+                      f"close it, or take the file back: git checkout {path}")
     return code, pairs, guarded
 
 

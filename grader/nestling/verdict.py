@@ -224,7 +224,7 @@ def _findings(scenario: Scenario, result: Result, names: Names, told: Told,
     """All that is wrong, the likeliest cause first.
 
     After a panic, a refusal, or without an end, what has not been seen is no surprise, and not
-    mentioned.
+    mentioned; nor is a refusal told again as a stop and as an exit.
     """
     yield from told.complaints
     refusals = list(_refusals(scenario, result, told))
@@ -234,12 +234,16 @@ def _findings(scenario: Scenario, result: Result, names: Names, told: Told,
         yield Finding(result.reason.value, result.detail + place)
     is_complete = result.reason is Reason.ENDED and not told.has_panicked
     for vm, reason in scenario.stops.items():
+        if refusals and told.stops.get(vm) == REFUSED_WORD:
+            continue
         if told.stops.get(vm) != reason and (is_complete or vm in told.stops):
             yield Finding(f"stop {vm}", told.stops.get(vm, NOTHING), reason)
     if has_witness and scenario.exits is not None:
         files = VmFile("", scenario.vm).files
         seen = witness.exits(result.log, names.isa)
         for finding in compare_exits(scenario.exits, seen, names, files):
+            if refusals and finding.seen == REFUSED_WORD:
+                continue
             if is_complete or finding.seen != NOTHING:
                 yield finding
     if is_complete and not refusals:

@@ -357,7 +357,8 @@ def test_bochs_goes_on_after_a_guest_fault(tmp_path: Path) -> None:
 
 def test_bochs_budget_with_guest_faults(tmp_path: Path) -> None:
     debugger = BochsDebugger(tmp_path, instructions=1000, guest_faults=True)
-    body = "echo '(0) Caught time breakpoint'; printf 'rip: ffffffff_80101234\\n'; sleep 60"
+    body = ("echo '(0) Caught time breakpoint'; sleep 0.1; "
+            "printf 'rip: ffffffff_80101234\\neflags 0x2\\n'; sleep 60")
     result = run(Launch(["sh", "-c", body], tmp_path, console=tmp_path / "serial",
                         monitor=debugger))
     assert result.reason is Reason.TIMEOUT and "instructions" in result.detail

@@ -168,6 +168,7 @@ static void svm_init_controls(struct vcpu *v)
  * ES SS DS FS GS are writable data segments, CS is readable code; all are present, accessed, DPL 0,
  * base 0 but for a real-mode CS. There the base must be 16 times the selector: take as many of the
  * upper bits of start->rip (below 1 MiB) as fit: selector (rip >> 4) & 0xf000, RIP the rest.
+ * SVME is only for VMRUN: neither the guest nor the `state` lines after a stop show it.
  * LDTR is a present LDT and TR a busy TSS, both with limit 0xffff. GDTR and IDTR have limit 0xffff
  * and base 0. RFLAGS has only its fixed bit 1, RSP is start->rsp, DR6, DR7 and the PAT have their
  * reset values. The VMCB's page is zero when you get it. v->gpr is done already.

@@ -17,6 +17,7 @@ struct vmcb_segment {
 
 #define VMCB_SEG_L	BIT(9)
 #define VMCB_SEG_DB	BIT(10)
+#define VMCB_SEG_G	BIT(11)
 
 /** Virtual Machine Control Block. svm.def holds the offset of every field, and checks this. */
 struct vmcb {

@@ -219,8 +219,7 @@ void vmx_flush_linear(struct vcpu *v)
  * @param controls  the result: as many as may be, and those that must
  * @return -ENODEV when a required control may not be 1
  */
-__maybe_unused static int vmx_adjust_controls(u32 msr, u64 required, u64 optional,
-					      u32 *controls)
+static int vmx_adjust_controls(u32 msr, u64 required, u64 optional, u32 *controls)
 {
 	u64 cap;
 
@@ -310,7 +309,7 @@ static int vmx_init_controls(struct vcpu *v)
  *
  * Some of this is different on each CPU (GS, TR, GDTR), so vmx_vcpu_load() calls it each time.
  */
-__maybe_unused static void vmx_init_host(struct vcpu *v)
+static void vmx_init_host(struct vcpu *v)
 {
 	struct descriptors *d = &this_cpu()->desc;
 
@@ -338,8 +337,9 @@ __maybe_unused static void vmx_init_host(struct vcpu *v)
 }
 
 /**
- * Put the state in which a guest starts into the guest-state fields (24.4), so that a VM entry
- * accepts it (26.3.1) and the first instruction is the one at start->rip.
+ * Exercise 1.4 on the Intel track: put the state in which a guest starts into the guest-state
+ * fields (24.4), so that a VM entry accepts it (26.3.1) and the first instruction is the one at
+ * start->rip.
  *
  *             real            protected          long
  *   CR0       ET              ET PE              ET PE PG
@@ -350,7 +350,8 @@ __maybe_unused static void vmx_init_host(struct vcpu *v)
  *   others    0, 64 KiB       16, 4 GiB, 32-bit  16, 4 GiB, 32-bit
  *   RIP       see below       start->rip         start->rip
  *
- * These are the guest's view of CR0, CR3, CR4 and EFER; vmx_set_mode() turns them into VMCS fields.
+ * These are the guest's view of CR0, CR3, CR4 and EFER; vmx_set_mode() turns them into VMCS fields,
+ * and adds the bits that VMX insists on. vmx_set_segment() writes the four fields of a segment.
  * ES SS DS FS GS are writable data segments, CS is readable code; all are present, accessed, DPL 0,
  * base 0 but for a real-mode CS. There the base must be 16 times the selector: take as many of the
  * upper bits of start->rip (below 1 MiB) as fit: selector (rip >> 4) & 0xf000, RIP the rest. A
@@ -358,8 +359,8 @@ __maybe_unused static void vmx_init_host(struct vcpu *v)
  * LDTR is a present LDT and TR a busy TSS (type 11), both with selector 0 and limit 0xffff; a VM
  * entry accepts an unusable LDTR (bit 16), but never an unusable TR. GDTR and IDTR have limit
  * 0xffff and base 0. RFLAGS has only its fixed bit 1, RSP is start->rsp. DR7 and the PAT have their
- * reset values; so has DR6, in v->lazy, as the VMCS has no field for it. VMCS_LINK_POINTER is all
- * ones (24.4.2). The rest of the guest state is zero when you get it, and v->gpr is done already.
+ * reset values. VMCS_LINK_POINTER is all ones (24.4.2). The rest of the guest state is zero when
+ * you get it; v->gpr, and DR6, which has no field in the VMCS, are done already.
  */
 static void vmx_init_guest(struct vcpu *v, const struct hv_vcpu_start *start)
 {
@@ -394,7 +395,6 @@ static void vmx_init_guest(struct vcpu *v, const struct hv_vcpu_start *start)
 	vmx_set_mode(v, &mode);
 	vmwrite(GUEST_IA32_PAT, PAT_RESET);
 	vmwrite(GUEST_DR7, DR7_RESET);
-	v->lazy.dr6 = DR6_RESET;
 	vmwrite(GUEST_RFLAGS, RFLAGS_FIXED);
 	vmwrite(GUEST_RIP, start->rip - cs.base);
 	vmwrite(GUEST_RSP, start->rsp);

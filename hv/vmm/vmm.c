@@ -134,7 +134,8 @@ static void vcpu_thread(u64 arg)
 			break;
 		}
 		vm->exits++;
-		if (vm->config.exits && vm->exits >= vm->config.exits)
+		if (x.reason != HV_EXIT_REFUSED && vm->config.exits &&
+		    vm->exits >= vm->config.exits)
 			end(vm, "exits");
 		else if (vm->config.bare)
 			end(vm, hv_exit_name(x.reason));

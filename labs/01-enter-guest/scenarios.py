@@ -10,6 +10,7 @@ CR0_PE, CR0_ET, CR0_PG = 1 << 0, 1 << 4, 1 << 31
 CR4_PAE = 1 << 5
 EFER_LME, EFER_LMA = 1 << 8, 1 << 10
 RFLAGS_FIXED = 1 << 1
+DR6_RESET = 0xFFFF0FF0
 DR7_RESET = 0x400
 PAT_RESET = 0x0007040600070406
 
@@ -57,7 +58,8 @@ def code(selector: int, base: int, limit: int, attr: Value) -> dict[str, Value]:
 
 
 def control(cr0: int, cr4: int, efer: int) -> dict[str, Value]:
-    return {"cr0": cr0, "cr4": cr4, "efer": efer, "dr7": DR7_RESET, "pat": PAT_RESET}
+    return {"cr0": cr0, "cr4": cr4, "efer": efer, "dr6": DR6_RESET, "dr7": DR7_RESET,
+            "pat": PAT_RESET}
 
 
 def observed(cr0: int, cr4: int, ss: int, cs: int, nonce: int, seed: int) -> dict[str, Value]:
@@ -78,8 +80,8 @@ def first_real(nonce: int, seed: int) -> Scenario:
     return Scenario(
         vm=vm_file("real", '"first.16.elf"', nonce, seed),
         stops={"first": "exits"},
-        state={"first": observed(cr0, 0, 0, ENTRY >> 4 & 0xF000, nonce, seed)
-               | segments(0, 0xFFFF, DATA) | real_code(ENTRY) | control(cr0, 0, 0)},
+        state={"first": control(cr0, 0, 0) | real_code(ENTRY) | segments(0, 0xFFFF, DATA)
+               | observed(cr0, 0, 0, ENTRY >> 4 & 0xF000, nonce, seed)},
         exits=[("hlt", "first.16.elf:done")])
 
 
@@ -90,11 +92,11 @@ def first_high(nonce: int, seed: int) -> Scenario:
     selector = entry >> 4 & 0xF000
     mov_cx_cs, hlt = b"\x8c\xc9", b"\xf4"
     return Scenario(
-        vm=vm_file("real", f'"first-high.bin"\n    load {entry:#x}', nonce, seed),
+        vm=vm_file("real", f'"first-high.bin"\n    load {entry:#x}', 0, 0),
         files={"first-high.bin": mov_cx_cs + hlt},
         stops={"first": "exits"},
-        state={"first": {"rcx": selector} | segments(0, 0xFFFF, DATA) | real_code(entry)
-               | control(CR0_ET, 0, 0)},
+        state={"first": control(CR0_ET, 0, 0) | real_code(entry) | segments(0, 0xFFFF, DATA)
+               | {"rcx": selector}},
         exits=[("hlt", entry - (selector << 4) + len(mov_cx_cs))])
 
 
@@ -104,9 +106,8 @@ def first_protected(nonce: int, seed: int) -> Scenario:
     return Scenario(
         vm=vm_file("protected", '"first.32.elf"', nonce, seed),
         stops={"first": "exits"},
-        state={"first": observed(cr0, 0, 16, 8, nonce, seed)
-               | segments(16, 0xFFFFFFFF, DATA | FLAT) | code(8, 0, 0xFFFFFFFF, CODE | FLAT)
-               | control(cr0, 0, 0)},
+        state={"first": control(cr0, 0, 0) | code(8, 0, 0xFFFFFFFF, CODE | FLAT)
+               | segments(16, 0xFFFFFFFF, DATA | FLAT) | observed(cr0, 0, 16, 8, nonce, seed)},
         exits=[("hlt", "first.32.elf:done")])
 
 
@@ -116,8 +117,8 @@ def first_long(nonce: int, seed: int) -> Scenario:
     return Scenario(
         vm=vm_file("long", '"first.64.elf"', nonce, seed),
         stops={"first": "exits"},
-        state={"first": observed(cr0, CR4_PAE, 16, 8, nonce, seed)
-               | segments(16, 0xFFFFFFFF, DATA | FLAT)
+        state={"first": control(cr0, CR4_PAE, EFER_LME | EFER_LMA)
                | code(8, 0, 0xFFFFFFFF, CODE | SEG_L | SEG_G)
-               | control(cr0, CR4_PAE, EFER_LME | EFER_LMA)},
+               | segments(16, 0xFFFFFFFF, DATA | FLAT)
+               | observed(cr0, CR4_PAE, 16, 8, nonce, seed)},
         exits=[("hlt", "first.64.elf:done")])

@@ -38,7 +38,6 @@ static void vmx_init_guest(struct vcpu *v, const struct hv_vcpu_start *start)
 	vmx_set_mode(v, &mode);
 	vmwrite(GUEST_IA32_PAT, PAT_RESET);
 	vmwrite(GUEST_DR7, DR7_RESET);
-	v->lazy.dr6 = DR6_RESET;
 	vmwrite(GUEST_RFLAGS, RFLAGS_FIXED);
 	vmwrite(GUEST_RIP, start->rip - cs.base);
 	vmwrite(GUEST_RSP, start->rsp);
