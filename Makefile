@@ -15,6 +15,7 @@ say = @echo '  $(1)'
 endif
 
 .DEFAULT_GOAL := all
+$(if $(word 2,$(CURDIR)),$(error make can not work in a folder with blanks in its name: $(CURDIR)))
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
@@ -57,22 +58,23 @@ objects = $(patsubst %,$(BUILD)/%.o,$(1))
 OUTSIDE_OBJ := $(call objects,$(OUTSIDE_SRC))
 HV_OBJ := $(call objects,$(CORE_SRC)) $(OUTSIDE_OBJ)
 
-all: $(BUILD)/hv32.elf $(BUILD)/hv.bin $(BUILD)/boot/bootsect.bin guests ## build hypervisor and guests
+# A file is made under another name first, so that two makes at once don't see half of it.
+new = $@.$$$$
+done = && mv -f $(new) $@
+
+all: $(BUILD)/hv32.elf $(BUILD)/boot/bootsect.bin guests ## build hypervisor and guests
 
 $(BUILD)/hv/%.o: hv/% $(FLAGS)
 	$(call say,CC    $<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $(new) $(done)
 
 $(BUILD)/hv.elf: $(HV_OBJ) hv/boot/hv.ld
 	$(call say,LD    $@)
-	$(Q)$(CC) $(LDFLAGS) -Wl,-T,hv/boot/hv.ld $(HV_OBJ) -o $@
+	$(Q)$(CC) $(LDFLAGS) -Wl,-T,hv/boot/hv.ld $(HV_OBJ) -o $(new) $(done)
 
 $(BUILD)/hv32.elf: $(BUILD)/hv.elf
-	$(Q)objcopy -O elf32-i386 $< $@
-
-$(BUILD)/hv.bin: $(BUILD)/hv.elf
-	$(Q)objcopy -O binary $< $@
+	$(Q)objcopy -O elf32-i386 $< $(new) $(done)
 
 # ---- The boot sector of the flat image -----------------------------------------------------------
 
@@ -81,30 +83,30 @@ BOOT_OBJ := $(BUILD)/boot/bootsect.o $(BUILD)/boot/loader.o
 $(BUILD)/boot/%.o: hv/boot/%.S hv/boot/image.h $(FLAGS)
 	$(call say,AS    $<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -m32 -ffreestanding -fno-pic -Ihv -c $< -o $@
+	$(Q)$(CC) -m32 -ffreestanding -fno-pic -Ihv -c $< -o $(new) $(done)
 
 $(BUILD)/boot/bootsect.bin: $(BOOT_OBJ) hv/boot/bootsect.ld
 	$(call say,LD    $@)
-	$(Q)ld -m elf_i386 -T hv/boot/bootsect.ld $(BOOT_OBJ) -o $@
+	$(Q)ld -m elf_i386 -T hv/boot/bootsect.ld $(BOOT_OBJ) -o $(new) $(done)
 
 # ---- Guests --------------------------------------------------------------------------------------
 # NAME.16.S runs in real mode, NAME.32.[cS] in protected, NAME.64.[cS] in long mode.
 
 GUEST_SRC := $(sort $(wildcard guest/*.S guest/*.c))
-GUESTS := $(sort $(foreach s,$(GUEST_SRC),$(BUILD)/guest/$(basename $(notdir $(s))).elf))
+GUEST_ELF := $(sort $(foreach s,$(GUEST_SRC),$(BUILD)/guest/$(basename $(notdir $(s))).elf))
 
-guests: $(GUESTS)
+guests: $(GUEST_ELF)
 
 guest_bits = $(if $(findstring .64,$(1)),64,32)
 
 .SECONDEXPANSION:
-$(GUESTS): $(BUILD)/guest/%.elf: $$(wildcard guest/$$*.S guest/$$*.c) $$(wildcard guest/lib/*) \
+$(GUEST_ELF): $(BUILD)/guest/%.elf: $$(wildcard guest/$$*.S guest/$$*.c) $$(wildcard guest/lib/*) \
 		hv/hypercall.h $(FLAGS)
 	$(call say,GUEST $<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(GUEST_CFLAGS) -m$(call guest_bits,$*) $(LDFLAGS) -Wl,-T,guest/lib/guest.ld \
-		$(filter guest/$*.S guest/$*.c,$^) $(if $(filter guest/%.c,$^),guest/lib/start$(call guest_bits,$*).S) \
-		-o $@
+		$(filter guest/$*.S guest/$*.c,$^) \
+		$(if $(filter guest/%.c,$^),guest/lib/start$(call guest_bits,$*).S) -o $(new) $(done)
 
 # ---- Set-up --------------------------------------------------------------------------------------
 # What a command needs besides gcc and make is looked for once, and installed if it is missing.
@@ -134,7 +136,7 @@ grade: $(call ready_to,grade) ## build and grade your tree [LAB=1 EX=1.4 TRACK=i
 	$(Q)$(APART) scripts/grade $(call options,LAB EX TRACK ON MODEL TREE JSON SEED JOBS)
 
 start: $(call ready_to,grade) ## make a tree of your own: DIR=~/nestling
-	$(call given,DIR)$(Q)scripts/lab start $(DIR)
+	$(call given,DIR)$(Q)scripts/lab start '$(DIR)'
 
 run: all $(call ready_to,grade) ## boot a VM file: VM=guest/vm/hello.vm [ON=bochs-vmx]
 	$(call given,VM)$(Q)scripts/run --build '$(BUILD)' $(call options,ON) '$(VM)'
@@ -142,6 +144,9 @@ run: all $(call ready_to,grade) ## boot a VM file: VM=guest/vm/hello.vm [ON=boch
 image: all $(call ready_to,grade) ## make a disk image for Bochs or a PC: VM=guest/vm/hello.vm
 	$(call given,VM)$(Q)scripts/mkimage --hv $(BUILD)/hv32.elf \
 		-o $(BUILD)/$(basename $(notdir $(VM))).img '$(VM)'
+
+bench: all $(call ready_to,grade) ## count what an exit costs [JSON=figures.json]
+	$(Q)$(PYTHON) -m nestling.cli_bench --build '$(BUILD)' $(call options,JSON)
 
 # ---- Tests ---------------------------------------------------------------------------------------
 # Their parts: "check", see below; "unit", which boots nothing; and the folders of grader/tests,
@@ -188,14 +193,15 @@ $(BUILD)/check/boundary: $(HV_OBJ) hv/api.syms grader/nestling/cli_boundary.py
 
 $(BUILD)/check/cppcheck: $(HV_OBJ) scripts/cppcheck.txt
 	$(call say,CPPCHECK)
-	$(Q)cppcheck -q --std=c11 --platform=unix64 --enable=warning,style,performance,portability \
+	$(Q)cppcheck -q --std=c11 --platform=unix64 --enable=warning,performance,portability \
 		-U__ASSEMBLER__ -Ihv --suppressions-list=scripts/cppcheck.txt --error-exitcode=1 hv
 	@mkdir -p $(@D) && touch $@
 
 $(BUILD)/check/python: $(wildcard grader/*/*.py grader/*/*/*.py labs/*/*.py) setup.cfg
 	$(call say,PYTHON)
 	$(Q)$(PYTHON) -m flake8 grader labs
-	$(Q)$(PYTHON) -m mypy --no-error-summary --cache-dir $(BUILD)/mypy grader/nestling grader/tests
+	$(Q)$(PYTHON) -m mypy --no-error-summary --cache-dir $(BUILD)/mypy \
+		grader/nestling grader/tests
 	@mkdir -p $(@D) && touch $@
 
 # clang-tidy reads a file again when the compiler had to.
@@ -227,9 +233,9 @@ clean: ## remove what was built
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | \
-		while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+	while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
 
-.PHONY: all guests setup grade start run image test check $(CHECKS:%=check-%) check-builds $(BUILDS) \
-	clean help
+.PHONY: all guests setup grade start run image bench test check $(CHECKS:%=check-%) check-builds \
+	$(BUILDS) clean help
 
 -include $(HV_OBJ:.o=.d)

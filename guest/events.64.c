@@ -4,6 +4,7 @@
  *
  *   I  an interrupt's handler ran         N  an NMI's handler began    n  ... ended
  *   G  #GP                                U  #UD
+ *   D  #DB
  *   .  the main program reached the next mark
  */
 #include "guest.h"
@@ -14,6 +15,7 @@
 static char order[32];
 static int length;
 static u64 error_code;
+static u64 debug_status;
 static int nested;
 static volatile int past_sti;	/* the instruction behind STI has run */
 
@@ -62,6 +64,18 @@ __attribute__((interrupt)) static void on_ud(struct interrupt_frame *f)
 	f->rip += 3;		/* VMLOAD, VMXOFF */
 }
 
+__attribute__((interrupt)) static void on_db(struct interrupt_frame *f)
+{
+	u64 dr6;
+
+	mark('D');
+	asm volatile("mov %%dr6, %0" : "=r"(dr6));
+	debug_status = dr6;
+	asm volatile("mov %0, %%dr6" : : "r"(0xffff0ff0ull));
+	if (length > 2)
+		f->rflags &= ~0x100ull;		/* TF: enough steps */
+}
+
 static void cli(void) { asm volatile("cli" : : : "memory"); }
 static void sti(void) { asm volatile("sti; nop" : : : "memory"); }
 
@@ -71,6 +85,7 @@ int main(u64 nonce, u64 unused)
 	u32 eax, ebx, ecx, edx;
 
 	tables_load();
+	idt_set(1, on_db);
 	idt_set(2, on_nmi);
 	idt_set(6, on_ud);
 	idt_set(13, on_gp);
@@ -113,5 +128,11 @@ int main(u64 nonce, u64 unused)
 	mark('.');
 	step("gp");
 	observe("error", error_code);
+
+	/* Three single steps, the first behind the NOP after POPF. */
+	asm volatile("pushf; orl $0x100, (%%rsp); popf; nop; nop; nop; nop" : : : "memory", "cc");
+	mark('.');
+	step("db");
+	observe("dr6", debug_status);
 	return 0;
 }

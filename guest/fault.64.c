@@ -1,7 +1,7 @@
 /* Does one thing that ends its VM. The argument says which. */
 #include "guest.h"
 
-enum fault { TRIPLE, MEMORY, FETCH, SPIN, HALT, STRING_IO, STACK };
+enum fault { TRIPLE, MEMORY, FETCH, SPIN, HALT, STRING_IO, STACK, NARROW_OUT, DEAF_HALT, BAD_CR3 };
 
 int main(u64 fault, u64 unused);
 int main(u64 fault, u64 unused)
@@ -27,6 +27,17 @@ int main(u64 fault, u64 unused)
 		break;
 	case STRING_IO:
 		asm volatile("rep outsb" : : "c"(5), "S"(0x8000), "d"(COM1));
+		break;
+	case NARROW_OUT:	/* only AL counts */
+		asm volatile("out %%al, %1" : : "a"(0x12345607), "N"(EXIT_PORT));
+		break;
+	case DEAF_HALT:		/* an interrupt waits, but it may not come */
+		asm volatile("cli");
+		hypercall(HYPERCALL_INTERRUPT, 0x40, 0);
+		asm volatile("hlt");
+		break;
+	case BAD_CR3:		/* #GP, and there is no IDT */
+		asm volatile("mov %0, %%cr3" : : "r"(~0xfffull));
 		break;
 	case STACK:
 		asm volatile("lidt %0; mov %1, %%rsp; push %%rax" : : "m"(no_idt), "r"(1ull << 63));

@@ -8,7 +8,7 @@
  * the outside moves to ring 3. The outside may use nothing of the core but what is declared here;
  * `make check` proves it against api.syms.
  *
- * Every function returns 0 (or a result >= 0) or a negated error number of lib/errno.h.
+ * Functions that can fail return 0 (or a result >= 0) or a negated error number of lib/errno.h.
  */
 #ifndef API_H
 #define API_H
@@ -34,6 +34,7 @@ struct hv_capability {
 	u64 xcr0;		/**< the XCR0 bits that a guest may set (SDM vol. 1, 13.3) */
 };
 
+/** What this machine and its back end can do, and how much memory is free. */
 int hv_capability(struct hv_capability *out);
 
 /** A file that the boot loader put into memory. */
@@ -289,14 +290,16 @@ int hv_vcpu_inject(int vm, u32 index, const struct hv_event *event);
 int hv_vcpu_run(int vm, u32 index, struct hv_exit *exit);
 /** Make hv_vcpu_run() return with HV_EXIT_STOPPED, now or when it is next called. */
 int hv_vcpu_stop(int vm, u32 index);
-/**
- * Say why the hardware refused the last entry: rule `n` (from 0) that the control block breaks.
- * @return -ENOENT when there are no more
- */
+/** A rule that a refused entry breaks. */
 struct hv_refusal {
 	char sentence[160];	/**< names the field or rule */
 	char section[48];	/**< "APM vol. 2, 15.5.1" */
 };
+
+/**
+ * Say why the hardware refused the last entry: rule `n` (from 0) that the control block breaks.
+ * @return -ENOENT when there are no more
+ */
 int hv_vcpu_refusal(int vm, u32 index, u32 n, struct hv_refusal *out);
 
 #endif

@@ -2,7 +2,7 @@
  * @file hypercall.h
  * What a guest can ask of the hypervisor with VMMCALL (AMD) or VMCALL (Intel): the number in RAX,
  * arguments in RDI and RSI, the result in RAX: >= 0, or a negated error number of lib/errno.h.
- * Guests include this file too.
+ * Only privilege level 0 may; others get -EPERM. Guests include this file too.
  */
 #ifndef HYPERCALL_H
 #define HYPERCALL_H

@@ -73,8 +73,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     (tmp_path / "hv/bad.c").write_text("int f(void)\n{\n")
     (tmp_path / "hv/wide.c").write_bytes(b"\xff\n")
     assert main(["--root", str(tmp_path)]) == 1
-    assert capsys.readouterr().err == (
-        "hv/bad.c:2: this { is never closed\n"
-        "hv/wide.c:1: can't be read as text: 'utf-8' codec can't decode byte 0xff in position 0: "
-        "invalid start byte\n")
+    bad, wide = capsys.readouterr().err.splitlines()
+    assert bad.startswith("hv/bad.c:2: this { is never closed")
+    assert wide.startswith("hv/wide.c:1: can't be read as text: 'utf-8' codec can't decode")
     assert main(["--root", str(tmp_path), "hv/good.c"]) == 0

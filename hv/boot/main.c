@@ -21,7 +21,7 @@ static struct cpu boot_cpu;
 static const char *selftest;
 static bool tick_by_nmi;
 
-/* Words with a meaning for us; see README.md. */
+/* Words with a meaning for us; CONTRIBUTING.md lists them. */
 static void command_line(void)
 {
 	char *p = boot_info.command_line;

@@ -29,7 +29,7 @@ struct boot_module {
 };
 
 #define BOOT_MAX_MEMORY		32
-#define BOOT_MAX_MODULES	64
+#define BOOT_MAX_MODULES	160	/* a VM file, and a kernel for each of 128 VMs */
 
 /** The boot information, copied before anything could overwrite it. */
 struct boot_info {

@@ -57,10 +57,11 @@ int hv_module_info(u32 index, struct hv_module *out)
 
 s64 hv_module_read(u32 index, u64 offset, void *buf, u64 size)
 {
-	const struct boot_module *m = &boot_info.module[index];
+	const struct boot_module *m;
 
 	if (index >= boot_info.module_count)
 		return -ENOENT;
+	m = &boot_info.module[index];
 	if (offset >= m->size)
 		return 0;
 	if (size > m->size - offset)
@@ -236,8 +237,9 @@ int hv_vcpu_inject(int id, u32 index, const struct hv_event *event)
 
 	if (!v)
 		return -ENOENT;
-	if (e.type != HV_EVENT_INTR && e.type != HV_EVENT_NMI)
+	if (e.type == HV_EVENT_INTR ? e.vector < 32 : e.type != HV_EVENT_NMI)
 		return -EINVAL;
+	e.has_error = false;
 	if (v->queued.valid)
 		return -EAGAIN;
 	e.valid = true;

@@ -1,6 +1,7 @@
 /* See cpu.h. */
 #include "core/cpu.h"
 
+#include "lib/string.h"
 #include "x86/apic.h"
 #include "x86/insn.h"
 #include "x86/regs.h"
@@ -10,10 +11,9 @@ void cpu_init(struct cpu *cpu, u32 id)
 	cpu->self = cpu;
 	cpu->id = id;
 	cpu->current = &cpu->idle;
-	cpu->idle.name = "idle";
+	strlcpy(cpu->idle.name, "idle", sizeof(cpu->idle.name));
 	list_init(&cpu->ready.head);
 	descriptors_load(&cpu->desc);
 	wrmsr(MSR_GS_BASE, (u64)cpu);
 	apic_init();
-	cpu->apic_id = apic_id();
 }

@@ -14,7 +14,6 @@
 struct cpu {
 	struct cpu *self;	/**< at GS:0 */
 	u32 id;			/**< from 0, without gaps */
-	u32 apic_id;
 
 	struct thread *current;
 	struct thread idle;	/**< the boot stack's thread: runs when nobody else can */

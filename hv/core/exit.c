@@ -79,6 +79,14 @@ bool exit_is_ours(const struct hv_exit *x)
 	       x->reason == HV_EXIT_PREEMPT;
 }
 
+/* Does what is queued end a HLT? An interrupt only does when it may be taken. */
+static bool wakes(struct vcpu *v)
+{
+	if (!v->queued.valid)
+		return false;
+	return v->queued.type == HV_EVENT_NMI || v->vm->ops->get(v, HVM_RFLAGS) & RFLAGS_IF;
+}
+
 /* The less frequent half of the switch. */
 static __noinline bool handle_rare(struct vcpu *v, struct hv_exit *x)
 {
@@ -95,6 +103,7 @@ static __noinline bool handle_rare(struct vcpu *v, struct hv_exit *x)
 		return true;
 	case HV_EXIT_EXCEPTION:
 		vcpu_raise(v, x->exception.vector);
+		v->exception.has_error = x->exception.has_error;
 		v->exception.error = x->exception.error;
 		return true;
 	case HV_EXIT_NMI_WINDOW:
@@ -102,7 +111,7 @@ static __noinline bool handle_rare(struct vcpu *v, struct hv_exit *x)
 		return true;
 	case HV_EXIT_HLT:
 		v->vm->ops->advance(v, x->next_rip);
-		return v->queued.valid;
+		return wakes(v);
 	default:
 		return false;	/* MEMORY, SHUTDOWN, REFUSED, ...: the outside decides */
 	}
@@ -126,7 +135,10 @@ bool exit_handle(struct vcpu *v, struct hv_exit *x)
 		if (x->io.string)
 			return false;	/* the outside says that it can't, for now */
 		v->vm->ops->advance(v, x->next_rip);
-		v->in_size = x->io.in ? x->io.size : 0;
+		if (x->io.in)
+			v->in_size = x->io.size;
+		else
+			x->io.data &= 0xffffffff >> (32 - 8 * x->io.size);
 		return false;
 	case HV_EXIT_HOST_IRQ:
 	case HV_EXIT_HOST_NMI:

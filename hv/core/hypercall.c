@@ -3,6 +3,7 @@
 
 #include "core/thread.h"
 #include "core/vcpu.h"
+#include "hvm/hvm.h"
 
 #define INTERFACE_VERSION 1
 
@@ -20,6 +21,10 @@ void hypercall_dispatch(struct vcpu *v)
 {
 	s64 result;
 
+	if (v->vm->ops->get(v, HVM_CPL)) {	/* not for the guest's own users */
+		v->gpr[HV_RAX] = (u64)-EPERM;
+		return;
+	}
 	switch (v->gpr[HV_RAX]) {
 	case HYPERCALL_VERSION:
 		result = INTERFACE_VERSION;

@@ -4,6 +4,7 @@
 #include "core/cpu.h"
 #include "core/panic.h"
 #include "lib/errno.h"
+#include "lib/string.h"
 #include "mm/pmm.h"
 #include "x86/insn.h"
 
@@ -87,8 +88,8 @@ int thread_start(const char *name, void (*entry)(u64 arg), u64 arg)
 	/* thread_switch() will pop six registers and a return address; RSP is then 16-aligned. */
 	top = (u64 *)(stack + THREAD_STACK_PAGES * PAGE_SIZE) - 8;
 	top[6] = (u64)thread_begin;
-	*t = (struct thread){ .rsp = (u64)top, .stack = stack, .entry = entry, .arg = arg,
-			      .name = name };
+	*t = (struct thread){ .rsp = (u64)top, .stack = stack, .entry = entry, .arg = arg };
+	strlcpy(t->name, name, sizeof(t->name));
 	alive++;
 	list_add_tail(&this_cpu()->ready.head, &t->link);
 	return 0;

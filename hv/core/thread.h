@@ -6,6 +6,7 @@
 #ifndef CORE_THREAD_H
 #define CORE_THREAD_H
 
+#include "api.h"
 #include "lib/list.h"
 #include "lib/types.h"
 
@@ -17,7 +18,7 @@ struct thread {
 	u8 *stack;		/**< lowest byte; a canary is kept there */
 	void (*entry)(u64 arg);
 	u64 arg;
-	const char *name;
+	char name[HV_NAME_MAX];
 };
 
 struct thread_list {

@@ -234,7 +234,7 @@ static bool may_run(struct vcpu *v, u64 now)
 void vcpu_run(struct vcpu *v, struct hv_exit *x)
 {
 	const struct hvm_ops *ops = v->vm->ops;
-	u64 start = rdtsc(), now = start;
+	u64 start = v->left ?: rdtsc(), now = start;	/* the time outside counts too */
 
 	if (v->in_size)
 		finish_in(v, x->io.data);
@@ -248,6 +248,7 @@ void vcpu_run(struct vcpu *v, struct hv_exit *x)
 				x->reason = v->stop ? HV_EXIT_STOPPED : HV_EXIT_BUDGET;
 				x->rip = ops->get(v, HVM_RIP);
 				v->stop = false;
+				v->left = 0;
 				return;
 			}
 			start = rdtsc();
@@ -262,4 +263,5 @@ void vcpu_run(struct vcpu *v, struct hv_exit *x)
 		now = trace_exit(cpu, v, x, enter);
 	} while (v->bare ? exit_is_ours(x) : exit_handle(v, x));
 	v->ran += now - start;
+	v->left = now;
 }

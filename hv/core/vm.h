@@ -73,7 +73,8 @@ struct vcpu {
 	bool running;		/**< a thread is in hv_vcpu_run() */
 	bool stop;		/**< hv_vcpu_stop() was called */
 	u64 look;		/**< TSC at which vcpu_run() looks at budget, turn and `stop` */
-	u64 ran;		/**< TSC ticks it has used, its exits included */
+	u64 left;		/**< TSC at the last exit to the outside; 0: there was none */
+	u64 ran;		/**< TSC ticks it has used, exits and the work for them included */
 };
 
 #endif

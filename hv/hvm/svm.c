@@ -143,6 +143,8 @@ static void svm_init_controls(struct vcpu *v)
 	 * (QEMU's TCG even aborts when it happens unseen.)
 	 */
 	c->intercept_cr = INTERCEPT_CR8_WRITE;
+	/* A guest can make these two come again and again without an instruction in between. */
+	c->intercept_exceptions = BIT(EXC_AC) | BIT(EXC_DB);
 	c->iopm_base_pa = virt_to_phys(v->vm->io_bitmap).v;
 	c->msrpm_base_pa = virt_to_phys(v->vm->msr_bitmap).v;
 	c->guest_asid = (u32)v->vm->id % (hvm_caps.asids - 1) + 1;
@@ -289,6 +291,7 @@ static void svm_decode_range(const struct vmcb *c, struct hv_exit *x)
 	} else if (code < VMEXIT_EXCP0 + 32) {
 		x->reason = HV_EXIT_EXCEPTION;
 		x->exception.vector = code - VMEXIT_EXCP0;
+		x->exception.has_error = x->exception.vector == EXC_AC;
 		x->exception.error = (u32)c->exitinfo1;
 		x->value = x->exception.vector;
 	}
@@ -503,18 +506,25 @@ static void svm_dump(struct vcpu *v, hvm_see_fn see)
 static void svm_explain(struct vcpu *v, hvm_rule_fn say, void *ctx)
 {
 	const struct vmcb *c = vmcb_of(v);
+	u32 phys_bits = cpuid(0x80000008, 0).eax & 0xff;
+	bool found = false;
 
 #define F(name) (c->name)
 #define SVM_FIELD(name, offset, bytes, group)
 #define SVM_EXIT(code, name, reason)
 #define SVM_CHECK(name, violated_if, sentence, section) \
-	if (violated_if) \
-		say(ctx, sentence, section);
+	if (violated_if) { \
+		say(ctx, sentence, section); \
+		found = true; \
+	}
 #include "hvm/svm.def"
 #undef SVM_FIELD
 #undef SVM_EXIT
 #undef SVM_CHECK
 #undef F
+	if (!found)
+		say(ctx, "VMEXIT_INVALID, but none of the rules that we know is broken",
+		    "APM vol. 2, 15.5.1");
 }
 
 const struct hvm_ops svm_ops = {

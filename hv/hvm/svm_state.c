@@ -17,7 +17,7 @@ u64 svm_get(struct vcpu *v, enum hvm_reg reg)
 	case HVM_EFER: return c->efer & ~EFER_SVME;
 	case HVM_CR8: return c->int_ctl & V_TPR & 0xf;
 	case HVM_PAT: return c->g_pat;
-	case HVM_CS_BASE: return c->cs.base;
+	case HVM_CPL: return c->ss.attr >> 5 & 3;	/* what every CPU keeps right */
 	default: return 0;
 	}
 }

@@ -289,6 +289,8 @@ static int vmx_init_controls(struct vcpu *v)
 	v->vmx_proc = vmread(PROC_BASED_VM_EXEC_CONTROL);
 	vmwrite(IO_BITMAP_A, io_bitmap);
 	vmwrite(IO_BITMAP_B, io_bitmap + PAGE_SIZE);
+	/* A guest can make these two come again and again without an instruction in between. */
+	vmwrite(EXCEPTION_BITMAP, BIT(EXC_AC) | BIT(EXC_DB));
 	vmwrite(MSR_BITMAP, virt_to_phys(v->vm->msr_bitmap).v);
 	vmwrite(EPT_POINTER, vmx_eptp(v->vm));
 	vmwrite(CR0_GUEST_HOST_MASK, ~CR0_GUEST_OWNED);
@@ -426,7 +428,7 @@ void vmx_vmcs_return(struct vcpu *v)
 static void vmx_zero_fields(void)
 {
 	static const u32 zero[] = {
-		EXCEPTION_BITMAP, PAGE_FAULT_ERROR_CODE_MASK, PAGE_FAULT_ERROR_CODE_MATCH,
+		PAGE_FAULT_ERROR_CODE_MASK, PAGE_FAULT_ERROR_CODE_MATCH,
 		CR3_TARGET_COUNT, TSC_OFFSET, VM_EXIT_MSR_STORE_COUNT, VM_EXIT_MSR_LOAD_COUNT,
 		VM_ENTRY_MSR_LOAD_COUNT, VM_ENTRY_INTERRUPTION_INFO,
 		GUEST_GDTR_BASE, GUEST_IDTR_BASE, GUEST_ACTIVITY_STATE,

@@ -132,7 +132,7 @@ __maybe_unused static void vmx_decode_memory(struct vcpu *v, struct hv_exit *x)
  * exit has eaten the NMI and blocks the next; an INT 2 of our own calls its handler, and the IRET
  * at its end unblocks.
  */
-__maybe_unused static void vmx_decode_exception(struct vcpu *v, struct hv_exit *x)
+static void vmx_decode_exception(struct vcpu *v, struct hv_exit *x)
 {
 	u64 info = vmread(VM_EXIT_INTERRUPTION_INFO);
 
@@ -147,6 +147,8 @@ __maybe_unused static void vmx_decode_exception(struct vcpu *v, struct hv_exit *
 	x->exception.error = x->exception.has_error ?
 			     (u32)vmread(VM_EXIT_INTERRUPTION_ERROR_CODE) : 0;
 	x->value = x->exception.vector;
+	if (x->exception.vector == EXC_DB)	/* the exit has left DR6 to us (27.2.1) */
+		write_dr6(DR6_RESET | (vmread(EXIT_QUALIFICATION) & DR6_EVENTS));
 	if (info & EVENT_NMI_UNBLOCKING && x->exception.vector != EXC_DF)
 		vmx_block_nmi_again(v);
 }

@@ -47,7 +47,7 @@ static u64 read_register(struct vcpu *v, enum hvm_reg reg)
 	case HVM_CR8: return v->cr8;
 	case HVM_EFER: return vmread(GUEST_IA32_EFER);
 	case HVM_PAT: return vmread(GUEST_IA32_PAT);
-	case HVM_CS_BASE: return vmread(GUEST_CS_BASE);
+	case HVM_CPL: return vmread(GUEST_SS_ACCESS_RIGHTS) >> 5 & 3;
 	default: return 0;
 	}
 }

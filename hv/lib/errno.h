@@ -4,7 +4,6 @@
 
 #define EPERM	1	/* not yours */
 #define ENOENT	2	/* no such thing */
-#define E2BIG	7	/* too long */
 #define ENOEXEC	8	/* not in a format that can be loaded */
 #define EAGAIN	11	/* not now */
 #define ENOMEM	12	/* no memory left */
@@ -15,6 +14,5 @@
 #define EINVAL	22	/* an argument is out of range */
 #define ENOSPC	28	/* every slot is taken */
 #define ENOSYS	38	/* not implemented */
-#define EOVERFLOW 75	/* a number is too large */
 
 #endif

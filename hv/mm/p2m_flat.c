@@ -58,6 +58,10 @@ static int map_range(struct vm *vm, const struct region *r)
 
 		if (!e)
 			return -ENOMEM;
+		if (level > 1 && *e) {	/* an empty table, left by smaller pages */
+			page_free(phys_to_virt(hpa(*e & ADDR)));
+			vm->p2m_pages--;
+		}
 		*e = vm->ops->pte(hpa(pa), level, true, r->prot);
 		off += page_size(level);
 	}

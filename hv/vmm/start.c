@@ -4,6 +4,8 @@
 #include "lib/string.h"
 #include "load/elf.h"
 
+#define TABLES	(6 * 4096ull)	/* at the end of a long-mode VM's memory: page_tables() */
+
 #define PTE_P	BIT(0)
 #define PTE_W	BIT(1)
 #define PTE_U	BIT(2)
@@ -26,7 +28,7 @@ static int load_read(void *ctx, u64 offset, void *buf, u64 size)
 static int load_segment(void *ctx, u64 paddr, u64 offset, u64 filesz, u64 memsz)
 {
 	const struct load *l = ctx;
-	u64 memory = l->vm->config.memory;
+	u64 memory = l->vm->config.memory - (l->vm->config.mode == VMFILE_LONG ? TABLES : 0);
 	static u8 buf[4096];
 
 	if (paddr > memory || memsz > memory - paddr)
@@ -85,7 +87,7 @@ static int load_kernel(struct vmm_vm *vm, u64 *entry)
 static int page_tables(const struct vmm_vm *vm, u64 *cr3)
 {
 	static u64 table[512];
-	u64 pml4 = vm->config.memory - 6 * KiB(4), pdpt = pml4 + 4096, pd = pdpt + 4096;
+	u64 pml4 = vm->config.memory - TABLES, pdpt = pml4 + 4096, pd = pdpt + 4096;
 	int err;
 
 	memset(table, 0, sizeof(table));

@@ -38,6 +38,13 @@ static void end(struct vmm_vm *vm, const char *reason)
 	vm->reason = reason;
 }
 
+/* The same, for a guest that did not get where it wanted to. */
+static void fail(struct vmm_vm *vm, const char *reason)
+{
+	vm->status = STATUS_MAX;
+	end(vm, reason);
+}
+
 static void exit_port(void *dev, u16 offset, u8 size, bool in, u32 *value)
 {
 	struct vmm_vm *vm = dev;
@@ -65,7 +72,7 @@ static void handle(struct vmm_vm *vm, struct hv_exit *x)
 	switch (x->reason) {
 	case HV_EXIT_IO:
 		if (x->io.string)
-			end(vm, "insn");
+			fail(vm, "insn");
 		else
 			bus_port_access(&vm->bus, x->io.port, x->io.size, x->io.in, &x->io.data);
 		break;
@@ -76,10 +83,10 @@ static void handle(struct vmm_vm *vm, struct hv_exit *x)
 	case HV_EXIT_REFUSED:
 	case HV_EXIT_BUDGET:
 	case HV_EXIT_MEMORY:
-		end(vm, hv_exit_name(x->reason));
+		fail(vm, hv_exit_name(x->reason));
 		break;
 	default:
-		end(vm, "insn");
+		fail(vm, "insn");
 	}
 }
 
@@ -130,7 +137,7 @@ static void vcpu_thread(u64 arg)
 
 	while (!vm->ended) {
 		if (hv_vcpu_run(vm->id, 0, &x)) {
-			end(vm, "error");
+			fail(vm, "error");
 			break;
 		}
 		vm->exits++;

@@ -5,8 +5,6 @@
 #include "lib/types.h"
 
 static inline void outb(u16 port, u8 v) { asm volatile("outb %0, %1" : : "a"(v), "Nd"(port)); }
-static inline void outw(u16 port, u16 v) { asm volatile("outw %0, %1" : : "a"(v), "Nd"(port)); }
-static inline void outl(u16 port, u32 v) { asm volatile("outl %0, %1" : : "a"(v), "Nd"(port)); }
 
 static inline u8 inb(u16 port)
 {
@@ -90,8 +88,6 @@ static inline void irq_window(void) { asm volatile("sti; nop; cli" : : : "memory
 static inline void irq_wait(void) { asm volatile("sti; hlt; cli" : : : "memory"); }
 
 static inline void pause(void) { asm volatile("pause"); }
-
-static inline void invlpg(u64 va) { asm volatile("invlpg (%0)" : : "r"(va) : "memory"); }
 
 struct table_register {
 	u16 limit;

@@ -41,17 +41,12 @@
 #define XCR0_AVX512	(BIT(5) | BIT(6) | BIT(7))
 
 /* Model-specific registers (SDM vol. 4; APM vol. 2, appendix A) */
-#define MSR_TSC			0x10
-#define MSR_APIC_BASE		0x1b
 #define MSR_FEATURE_CONTROL	0x3a
 #define MSR_SYSENTER_CS		0x174
 #define MSR_SYSENTER_ESP	0x175
 #define MSR_SYSENTER_EIP	0x176
 #define MSR_MISC_ENABLE		0x1a0
-#define MSR_DEBUGCTL		0x1d9
 #define MSR_PAT			0x277
-#define MSR_MTRRCAP		0xfe
-#define MSR_MTRR_DEF_TYPE	0x2ff
 #define MSR_EFER		0xc0000080
 #define MSR_STAR		0xc0000081
 #define MSR_LSTAR		0xc0000082
@@ -74,6 +69,7 @@
 #define EFER_SVME	BIT(12)
 
 #define DR6_RESET	0xffff0ff0ull
+#define DR6_EVENTS	0x600full	/* B0-B3, BD, BS */
 #define DR7_RESET	0x400ull
 
 /* Exceptions (SDM vol. 3, table 6-1) */
@@ -82,9 +78,7 @@
 #define EXC_UD	6
 #define EXC_DF	8
 #define EXC_GP	13
-#define EXC_PF	14
 #define EXC_AC	17
-#define EXC_MC	18
 
 /* Segment attributes in the layout of struct hv_segment */
 #define SEG_TYPE_DATA	0x3	/* read, write, accessed */
@@ -93,7 +87,6 @@
 #define SEG_TYPE_TSS16	0x3	/* busy */
 #define SEG_TYPE_TSS	0xb	/* busy; 32-bit or 64-bit by EFER.LMA */
 #define SEG_S		BIT(4)	/* code or data, not a system segment */
-#define SEG_DPL(n)	((u32)(n) << 5)
 #define SEG_P		BIT(7)
 #define SEG_L		BIT(13)	/* 64-bit code */
 #define SEG_DB		BIT(14)	/* 32-bit */
