@@ -16,6 +16,7 @@ from nestling.platforms import Job, Platform
 COMMENT = re.compile(r'("[^"\n]*")|#[^\n]*')
 FILE = re.compile(r'\b(?:kernel|module)\s+"([^"\n]*)"')
 VM = re.compile(r'\bvm\s+"([^"\n]*)"')
+MAX_MODULES = 160  # BOOT_MAX_MODULES of hv/boot/multiboot.h
 NAME = re.compile(r"[A-Za-z0-9._+-]+")  # no space, no comma: QEMU's -initrd splits there
 
 
@@ -82,11 +83,13 @@ def stage(vm_file: VmFile, search: Sequence[Path], directory: Path) -> tuple[Mod
     """Put the VM file and the files it names into `directory`, as multiboot modules."""
     sources = {vm_file.name: Path()}
     for name in vm_file.files:
-        base = Path(name).name
-        source = find_file(name, search, vm_file.name)
-        if base in sources and sources[base] != source:
-            raise UserError(f'{vm_file.name}: two different files are called "{base}"')
-        sources[base] = source
+        if "/" in name:
+            raise UserError(f'{vm_file.name}: kernel "{name}": please give the bare file name; it '
+                            "is looked for beside the VM file, then among the tiny guests")
+        sources[name] = find_file(name, search, vm_file.name)
+    if len(sources) > MAX_MODULES:
+        raise UserError(f"{vm_file.name}: names {len(sources) - 1} files; the hypervisor takes "
+                        f"{MAX_MODULES - 1}")
     for base, source in sources.items():
         if not NAME.fullmatch(base):
             raise UserError(f"{base!r}: file names for the hypervisor are made of "

@@ -243,8 +243,10 @@ bool vmm_selftest(const char *what)
 {
 	if (!strcmp(what, "state"))
 		return test_state();
+	if (!strcmp(what, "api"))
+		return selftest_api();
 	if (!strncmp(what, "random:", 7))
 		return test_random(what + 7);
-	vmm_printf("no self-test \"%s\"; there are: state, random:SEED:COUNT\n", what);
+	vmm_printf("no self-test \"%s\"; there are: state, api, random:SEED:COUNT\n", what);
 	return false;
 }

@@ -31,8 +31,10 @@ unsigned int vmm_main(void);
 
 /* selftest.c */
 
-/** Run a self-test: "state", or "random:SEED:COUNT". @return true when it passed */
+/** Run a self-test: "state", "api" or "random:SEED:COUNT". @return true when it passed */
 bool vmm_selftest(const char *what);
+/** selftest_api.c: knock at every door of api.h. */
+bool selftest_api(void);
 
 /* start.c: from a VM's description to a vCPU that is ready to run */
 

@@ -94,6 +94,12 @@ def test_a_guest_cannot_speak_for_another(machine: Machine) -> None:
     assert result.channels["A"] == "@end status=0\nBstill me\n"
 
 
+def test_the_narrow_door_refuses_what_it_should(machine: Machine) -> None:
+    result = machine.run(vm("a", "hello.64"), "selftest=api")
+    complaints = [line for line in result.console.splitlines() if line.startswith("selftest api")]
+    assert complaints == ["selftest api passed"]
+
+
 def test_random_guests_leave_nothing_behind(machine: Machine) -> None:
     """GUESTS guests of random bytes in each start mode; then a canary, and a count of pages."""
     guests = int(os.environ.get("GUESTS", "50"))

@@ -1,0 +1,160 @@
+/*
+ * `selftest=api`: everybody who knocks at the door gets an answer. Bad ids, sizes and orders are
+ * refused with the error that api.h promises, and whatever was made is gone at the end.
+ */
+#include "lib/string.h"
+#include "vmm/vmm.h"
+
+#define MEMORY	MiB(2)
+#define NOBODY	77
+
+static u32 failures;
+
+static void expect(const char *what, s64 seen, s64 expected)
+{
+	if (seen == expected)
+		return;
+	vmm_printf("selftest api %s: expected %ld, seen %ld\n", what, expected, seen);
+	failures++;
+}
+#define EXPECT(call, expected) expect(#call, (s64)(call), expected)
+
+static void nobody_home(void)
+{
+	static struct hv_machine_config config;
+	static struct hv_vcpu_state state;
+	const struct hv_vcpu_start start = { .mode = HV_MODE_REAL };
+	struct hv_event nmi = { .type = HV_EVENT_NMI };
+	struct hv_refusal refusal;
+	struct hv_module module;
+	struct hv_exit exit = { .reason = HV_EXIT_UNKNOWN };
+	u64 word = 0;
+
+	for (int vm = -1; vm <= NOBODY; vm += NOBODY + 1) {
+		EXPECT(hv_machine_configure(vm, &config), -ENOENT);
+		EXPECT(hv_machine_destroy(vm), -ENOENT);
+		EXPECT(hv_gpa_map(vm, 0, 4096, HV_PROT_ALL), -ENOENT);
+		EXPECT(hv_gpa_unmap(vm, 0, 4096), -ENOENT);
+		EXPECT(hv_gpa_read(vm, 0, &word, 8), -ENOENT);
+		EXPECT(hv_gpa_write(vm, 0, &word, 8), -ENOENT);
+		EXPECT(hv_vcpu_create(vm, 0, &start), -ENOENT);
+		EXPECT(hv_vcpu_getstate(vm, 0, &state, HV_STATE_ALL), -ENOENT);
+		EXPECT(hv_vcpu_setstate(vm, 0, &state, HV_STATE_ALL), -ENOENT);
+		EXPECT(hv_vcpu_inject(vm, 0, &nmi), -ENOENT);
+		EXPECT(hv_vcpu_run(vm, 0, &exit), -ENOENT);
+		EXPECT(hv_vcpu_stop(vm, 0), -ENOENT);
+		EXPECT(hv_vcpu_refusal(vm, 0, 0, &refusal), -ENOENT);
+	}
+	EXPECT(hv_module_info(1000000, &module), -ENOENT);
+	EXPECT(hv_module_read(1000000, 0, &word, 8), -ENOENT);
+	EXPECT(hv_module_read(0, ~0ull, &word, 8), 0);
+}
+
+static void memory(int vm)
+{
+	u64 word = 0x1122334455667788, back = 0;
+
+	EXPECT(hv_gpa_map(vm, 1, 4096, HV_PROT_ALL), -EINVAL);
+	EXPECT(hv_gpa_map(vm, 0, 0, HV_PROT_ALL), -EINVAL);
+	EXPECT(hv_gpa_map(vm, BIT(46), 4096, HV_PROT_ALL), -EINVAL);
+	EXPECT(hv_gpa_map(vm, 4096, ~0ull - 4095, HV_PROT_ALL), -EINVAL);
+	EXPECT(hv_gpa_map(vm, 0, 4096, HV_PROT_WRITE), -EINVAL);
+	EXPECT(hv_gpa_map(vm, 0, GiB(512), HV_PROT_ALL), -ENOMEM);
+
+	/* Small pages, then a large one in their place. */
+	EXPECT(hv_gpa_map(vm, 0, 4096, HV_PROT_ALL), 0);
+	EXPECT(hv_gpa_map(vm, 0, 4096, HV_PROT_ALL), -EEXIST);
+	EXPECT(hv_gpa_unmap(vm, 0, 8192), -ENOENT);
+	EXPECT(hv_gpa_unmap(vm, 0, 4096), 0);
+	EXPECT(hv_gpa_map(vm, 0, MEMORY, HV_PROT_ALL), 0);
+	EXPECT(hv_gpa_map(vm, MEMORY, 4096, HV_PROT_READ), 0);
+
+	/* Across the border of the two, and beyond. */
+	EXPECT(hv_gpa_write(vm, MEMORY - 4, &word, 8), 0);
+	EXPECT(hv_gpa_read(vm, MEMORY - 4, &back, 8), 0);
+	expect("what was written", (s64)back, (s64)word);
+	EXPECT(hv_gpa_write(vm, MEMORY + 4096 - 4, &word, 8), -EFAULT);
+	EXPECT(hv_gpa_read(vm, MEMORY + 4096 - 4, &back, 8), -EFAULT);
+	EXPECT(hv_gpa_read(vm, ~0ull - 3, &back, 8), -EFAULT);
+	EXPECT(hv_gpa_read(vm, 0, &back, 0), 0);
+	for (u64 i = 2; i < HV_MAX_REGIONS; i++)
+		EXPECT(hv_gpa_map(vm, GiB(i), 4096, HV_PROT_ALL), 0);
+	EXPECT(hv_gpa_map(vm, GiB(100), 4096, HV_PROT_ALL), -ENOSPC);
+}
+
+static void vcpus(int vm)
+{
+	static struct hv_machine_config config;
+	static struct hv_vcpu_state state;
+	const struct hv_vcpu_start start = { .mode = HV_MODE_REAL, .rip = 0x8000, .rsp = 0x7000 };
+	struct hv_vcpu_start bad = { .mode = (enum hv_mode)9 };
+	struct hv_event event = { .type = HV_EVENT_INTR, .vector = 31 };
+	struct hv_exit exit = { .reason = HV_EXIT_UNKNOWN };
+	struct hv_refusal refusal;
+	static const u8 code[] = { 0xeb, 0xfe };	/* JMP to itself */
+
+	EXPECT(hv_gpa_write(vm, 0x8000, code, sizeof(code)), 0);
+	config.cpuid_count = HV_MAX_CPUID + 1;
+	EXPECT(hv_machine_configure(vm, &config), -EINVAL);
+	config.cpuid_count = 0;
+	config.msr_count = 1;		/* MSR 0 can't be the guest's own */
+	EXPECT(hv_machine_configure(vm, &config), -EINVAL);
+	config.msr_count = 0;
+	config.budget = 3000000;
+	EXPECT(hv_machine_configure(vm, &config), 0);
+
+	EXPECT(hv_vcpu_create(vm, HV_MAX_VCPUS, &start), -EINVAL);
+	EXPECT(hv_vcpu_create(vm, 0, &bad), -EINVAL);
+	EXPECT(hv_vcpu_create(vm, 0, &start), 0);
+	EXPECT(hv_vcpu_create(vm, 0, &start), -EEXIST);
+	EXPECT(hv_machine_configure(vm, &config), -EBUSY);
+	EXPECT(hv_vcpu_refusal(vm, 0, 0, &refusal), -ENOENT);
+
+	EXPECT(hv_vcpu_inject(vm, 0, &event), -EINVAL);
+	event.vector = 32;
+	EXPECT(hv_vcpu_inject(vm, 0, &event), 0);
+	EXPECT(hv_vcpu_inject(vm, 0, &event), -EAGAIN);
+
+	EXPECT(hv_vcpu_getstate(vm, 0, &state, HV_STATE_ALL), 0);
+	state.cr0 = BIT(63);
+	EXPECT(hv_vcpu_setstate(vm, 0, &state, HV_STATE_CRS), -EINVAL);
+	state.xsave[520] = 1;		/* a header that XRSTOR would not take */
+	EXPECT(hv_vcpu_setstate(vm, 0, &state, HV_STATE_FPU), -EINVAL);
+
+	EXPECT(hv_vcpu_stop(vm, 0), 0);
+	EXPECT(hv_vcpu_run(vm, 0, &exit), 0);
+	expect("a stopped vCPU's exit", exit.reason, HV_EXIT_STOPPED);
+	EXPECT(hv_vcpu_run(vm, 0, &exit), 0);
+	expect("a looping vCPU's exit", exit.reason, HV_EXIT_BUDGET);
+	hv_thread_yield();
+}
+
+static void too_many(void)
+{
+	int ids[HV_MAX_VMS], n = 0, id;
+
+	while (n < HV_MAX_VMS && (id = hv_machine_create()) > 0)
+		ids[n++] = id;
+	expect("machines", n, HV_MAX_VMS);
+	EXPECT(hv_machine_create(), -ENOSPC);
+	while (n > 0)
+		EXPECT(hv_machine_destroy(ids[--n]), 0);
+}
+
+bool selftest_api(void)
+{
+	struct hv_capability before, after;
+	int vm;
+
+	hv_capability(&before);
+	nobody_home();
+	vm = hv_machine_create();
+	memory(vm);
+	vcpus(vm);
+	EXPECT(hv_machine_destroy(vm), 0);
+	too_many();
+	hv_capability(&after);
+	expect("free memory at the end", (s64)after.memory_free, (s64)before.memory_free);
+	vmm_printf("selftest api %s\n", failures ? "FAILED" : "passed");
+	return !failures;
+}
