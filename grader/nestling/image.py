@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from elftools.common.exceptions import ELFError  # type: ignore[import-untyped]
 from elftools.elf.elffile import ELFFile  # type: ignore[import-untyped]
+from elftools.elf.segments import Segment  # type: ignore[import-untyped]
 
 from nestling.errors import UserError
 
@@ -75,6 +76,14 @@ def round_up(value: int, unit: int) -> int:
     return -(-value // unit) * unit
 
 
+def physical(entry: int, loads: Sequence[Segment]) -> int:
+    """Where an entry point is loaded: as GRUB and QEMU do, from its place in a segment."""
+    for load in loads:
+        if load["p_vaddr"] <= entry < load["p_vaddr"] + load["p_memsz"]:
+            return int(entry - load["p_vaddr"] + load["p_paddr"])
+    return entry
+
+
 def read_kernel(path: Path) -> Kernel:
     """Flatten the PT_LOAD segments of an ELF file by physical address.
 
@@ -85,7 +94,7 @@ def read_kernel(path: Path) -> Kernel:
             elf = ELFFile(file)
             loads = [s for s in elf.iter_segments("PT_LOAD") if s["p_memsz"]]
             parts = [(s["p_paddr"], s.data(), s["p_paddr"] + s["p_memsz"]) for s in loads]
-            entry = elf["e_entry"]
+            entry = physical(elf["e_entry"], loads)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; build it with `make`") from None
     except ELFError as error:

@@ -20,7 +20,7 @@ TEXT = bytes(range(256)) * 20  # more than a page, and no multiple of one
 END = BASE + 0x12345
 
 
-def elf32(segments: list[tuple[int, bytes, int]], entry: int = BASE + 0xC) -> bytes:
+def elf32(segments: list[tuple[int, bytes, int]], entry: int = 0x80000000 + BASE + 0xC) -> bytes:
     """A 32-bit ELF file; segments are (physical address, bytes, size in memory)."""
     offset = 52 + 32 * len(segments)
     headers, contents = b"", b""
