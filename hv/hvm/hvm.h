@@ -42,7 +42,6 @@ struct hvm_ops {
 	int (*probe)(struct hvm_caps *caps, const char **why);
 	/** Turn the extension on for this CPU; allocates what it needs. @return -ENOMEM, -EPERM */
 	int (*cpu_on)(struct cpu *cpu);
-	void (*cpu_off)(struct cpu *cpu);
 
 	/** The per-VM part: default-deny bitmaps. @return -ENOMEM */
 	int (*vm_init)(struct vm *vm);

@@ -74,14 +74,6 @@ static int svm_cpu_on(struct cpu *cpu)
 	return 0;
 }
 
-static void svm_cpu_off(struct cpu *cpu)
-{
-	wrmsr(MSR_VM_HSAVE_PA, 0);
-	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
-	page_free(cpu->hvm_area);
-	page_free(cpu->host_vmcb);
-}
-
 /* ---- The machine ---------------------------------------------------------------------------- */
 
 static int svm_vm_init(struct vm *vm)
@@ -531,7 +523,6 @@ const struct hvm_ops svm_ops = {
 	.name = "svm",
 	.probe = svm_probe,
 	.cpu_on = svm_cpu_on,
-	.cpu_off = svm_cpu_off,
 	.vm_init = svm_vm_init,
 	.vm_fini = svm_vm_fini,
 	.msr_pass = svm_msr_pass,

@@ -117,13 +117,6 @@ static int vmx_cpu_on(struct cpu *cpu)
 	return 0;
 }
 
-static void vmx_cpu_off(struct cpu *cpu)
-{
-	vmxoff();
-	write_cr4(read_cr4() & ~CR4_VMXE);
-	page_free(cpu->hvm_area);
-}
-
 void vmx_insn_failed(const char *insn, u32 field)
 {
 	u64 error;
@@ -542,7 +535,6 @@ const struct hvm_ops vmx_ops = {
 	.name = "vmx",
 	.probe = vmx_probe,
 	.cpu_on = vmx_cpu_on,
-	.cpu_off = vmx_cpu_off,
 	.vm_init = vmx_vm_init,
 	.vm_fini = vmx_vm_fini,
 	.msr_pass = vmx_msr_pass,

@@ -183,8 +183,6 @@ VMX_INSN(vmclear)
 VMX_INSN(vmptrld)
 #undef VMX_INSN
 
-static inline void vmxoff(void) { asm volatile("vmxoff" : : : "memory"); }
-
 /* INVEPT and INVVPID: what to forget, by type and operand (28.3.3, 30.3). */
 #define INVALIDATE_SINGLE_CONTEXT	1	/* of one EPT pointer, of one VPID */
 #define INVALIDATE_ALL_CONTEXTS		2

@@ -20,7 +20,6 @@
 #include "lib/types.h"
 
 #define VMFILE_NAME_MAX	32	/* bytes, terminator included */
-#define VMFILE_MAX_VMS	128
 #define VMFILE_MAX_MEMORY GiB(512)
 
 enum vmfile_mode { VMFILE_REAL, VMFILE_PROTECTED, VMFILE_LONG };

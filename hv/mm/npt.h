@@ -8,8 +8,6 @@
 #define NPT_P		BIT(0)	/* present */
 #define NPT_W		BIT(1)	/* writable */
 #define NPT_U		BIT(2)	/* user: every guest access counts as one (15.25.5) */
-#define NPT_A		BIT(5)	/* accessed */
-#define NPT_D		BIT(6)	/* dirty */
 #define NPT_PS		BIT(7)	/* a page, where there could be a table */
 #define NPT_NX		BIT(63)	/* no execute */
 #define NPT_ADDR	0x000ffffffffff000ull

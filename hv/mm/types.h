@@ -11,7 +11,6 @@
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	4096ull
 #define PAGE_SIZE_2M	MiB(2)
-#define PAGE_SIZE_1G	GiB(1)
 
 typedef struct { u64 v; } gva_t;	/* guest virtual */
 typedef struct { u64 v; } gpa_t;	/* guest physical */
