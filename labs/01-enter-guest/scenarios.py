@@ -4,6 +4,8 @@ guest/lib/first.h is what runs. The state that is expected is in the comment abo
 svm_init_guest() and vmx_init_guest(), plus what the guest itself has put into its registers.
 """
 
+import struct
+
 from nestling.scenario import Scenario, Value, scenario
 
 CR0_PE, CR0_ET, CR0_PG = 1 << 0, 1 << 4, 1 << 31
@@ -85,15 +87,27 @@ def first_real(nonce: int, seed: int) -> Scenario:
         exits=[("hlt", "first.16.elf:done")])
 
 
+def executable(entry: int, memory: bytes) -> bytes:
+    """An ELF file for a 32-bit CPU: `memory` from address 0 on, to be started at `entry`."""
+    header, segment = 52, 32
+    return (b"\x7fELF\1\1\1".ljust(16, b"\0")
+            + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, entry, header, 0, 0, header, segment, 1, 0,
+                          0, 0)
+            + struct.pack("<IIIIIIII", 1, header + segment, 0, 0, len(memory), len(memory), 7, 1)
+            + memory)
+
+
 @scenario("first-high")
 def first_high(nonce: int, seed: int) -> Scenario:
     """Real mode again, anywhere from 64 KiB to 640 KiB: only the right CS gets there."""
     entry = 0x10000 + nonce % 0x90 * 0x1000 + seed % 0xFF0
     selector = entry >> 4 & 0xF000
     mov_cx_cs, hlt = b"\x8c\xc9", b"\xf4"
+    memory = bytearray(hlt * 0xA0000)  # wherever a wrong start leads, it ends there
+    memory[entry:entry + len(mov_cx_cs)] = mov_cx_cs
     return Scenario(
-        vm=vm_file("real", f'"first-high.bin"\n    load {entry:#x}', 0, 0),
-        files={"first-high.bin": mov_cx_cs + hlt},
+        vm=vm_file("real", '"first-high.elf"', 0, 0),
+        files={"first-high.elf": executable(entry, bytes(memory))},
         stops={"first": "exits"},
         state={"first": control(CR0_ET, 0, 0) | real_code(entry) | segments(0, 0xFFFF, DATA)
                | {"rcx": selector}},
