@@ -150,7 +150,8 @@ bench: all $(call ready_to,grade) ## count what an exit costs [JSON=figures.json
 
 # ---- Tests ---------------------------------------------------------------------------------------
 # Their parts: "check", see below; "unit", which boots nothing; and the folders of grader/tests,
-# of which "reference" is "labs" or "grader" here: it grades solutions, stubs and mutants.
+# "lab" is the lab tool and the splice; "reference", which grades solutions, stubs and mutants, is
+# "labs" or "grader" here.
 
 TESTS := grader/tests
 PARTS := check unit $(filter-out __%,$(notdir $(patsubst %/,%,$(wildcard $(TESTS)/*/))))
