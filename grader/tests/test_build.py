@@ -27,7 +27,7 @@ make: *** [Makefile:50: build/hv/hvm/svm_enter.S.o] Error 1
 """
 LINKER = """\
 /usr/bin/ld: build/hv/hvm/svm.c.o: in function `svm_vcpu_init':
-/work/hv/hvm/svm.c:200: undefined reference to `no_such'
+/home/ada/nestling/hv/hvm/svm.c:200: undefined reference to `no_such'
 /usr/bin/ld: hv/hvm/svm.c:201:(.text+0x3): undefined reference to `nor_this'
 /usr/bin/ld: build/hv/a.c.o:(.bss+0x0): multiple definition of `twice'; build/hv/b.c.o: first
 collect2: error: ld returned 1 exit status
