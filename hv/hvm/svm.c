@@ -292,13 +292,8 @@ static void svm_decode_range(const struct vmcb *c, struct hv_exit *x)
 static enum hv_exit_reason svm_reason(u32 code)
 {
 	switch (code) {
-#define SVM_FIELD(name, offset, bytes, group)
 #define SVM_EXIT(code, name, reason) case code: return HV_EXIT_##reason;
-#define SVM_CHECK(name, violated_if, sentence, section)
 #include "hvm/svm.def"
-#undef SVM_FIELD
-#undef SVM_EXIT
-#undef SVM_CHECK
 	default: return HV_EXIT_UNKNOWN;
 	}
 }
@@ -474,12 +469,7 @@ static void svm_dump(struct vcpu *v, hvm_see_fn see)
 		u16 offset, bytes;
 	} fields[] = {
 #define SVM_FIELD(name, offset, bytes, group) { #name, offset, bytes },
-#define SVM_EXIT(code, name, reason)
-#define SVM_CHECK(name, violated_if, sentence, section)
 #include "hvm/svm.def"
-#undef SVM_FIELD
-#undef SVM_EXIT
-#undef SVM_CHECK
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(fields); i++) {
@@ -502,17 +492,12 @@ static void svm_explain(struct vcpu *v, hvm_rule_fn say, void *ctx)
 	bool found = false;
 
 #define F(name) (c->name)
-#define SVM_FIELD(name, offset, bytes, group)
-#define SVM_EXIT(code, name, reason)
 #define SVM_CHECK(name, violated_if, sentence, section) \
 	if (violated_if) { \
 		say(ctx, sentence, section); \
 		found = true; \
 	}
 #include "hvm/svm.def"
-#undef SVM_FIELD
-#undef SVM_EXIT
-#undef SVM_CHECK
 #undef F
 	if (!found)
 		say(ctx, "VMEXIT_INVALID, but none of the rules that we know is broken",

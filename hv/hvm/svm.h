@@ -126,20 +126,12 @@ static_assert(sizeof(struct vmcb) == 4096, "APM vol. 2, appendix B");
 #define SVM_FIELD(name, offset, bytes, group) \
 	static_assert(offsetof(struct vmcb, name) == (offset) && \
 		      sizeof(((struct vmcb *)0)->name) == (bytes), "svm.def: " #name);
-#define SVM_EXIT(code, name, reason)
-#define SVM_CHECK(name, violated_if, sentence, section)
 #include "hvm/svm.def"
-#undef SVM_FIELD
-#undef SVM_EXIT
 
 /** Exit codes, as the manual names them: VMEXIT_CPUID. */
 enum svm_exit {
-#define SVM_FIELD(name, offset, bytes, group)
 #define SVM_EXIT(code, name, reason) VMEXIT_##name = (int)(code),
 #include "hvm/svm.def"
-#undef SVM_FIELD
-#undef SVM_EXIT
-#undef SVM_CHECK
 };
 
 /* CPUID Fn8000_000A (APM vol. 3, E.4.9) */
