@@ -17,30 +17,17 @@ void vcpu_raise(struct vcpu *v, u8 vector)
 	};
 }
 
-static u64 gpr_read(struct vcpu *v, u8 gpr)
-{
-	return gpr == HV_RSP ? v->vm->ops->get(v, HVM_RSP) : v->gpr[gpr];
-}
-
-static void gpr_write(struct vcpu *v, u8 gpr, u64 value)
-{
-	if (gpr == HV_RSP)
-		v->vm->ops->set(v, HVM_RSP, value);
-	else
-		v->gpr[gpr] = value;
-}
-
 /* MOV to and from CR8. Where the hardware does not tell the register, the instruction does. */
 static bool cr8_access(struct vcpu *v, struct hv_exit *x)
 {
 	if (x->cr.gpr >= HV_GPRS && guest_fetch_mov_cr(v, x))
 		return false;
 	if (!x->cr.write)
-		gpr_write(v, x->cr.gpr, v->vm->ops->get(v, HVM_CR8));
-	else if (gpr_read(v, x->cr.gpr) > 15)
+		hvm_gpr_write(v, x->cr.gpr, v->vm->ops->get(v, HVM_CR8));
+	else if (hvm_gpr_read(v, x->cr.gpr) > 15)
 		vcpu_raise(v, EXC_GP);
 	else
-		v->vm->ops->set(v, HVM_CR8, gpr_read(v, x->cr.gpr));
+		v->vm->ops->set(v, HVM_CR8, hvm_gpr_read(v, x->cr.gpr));
 	return true;
 }
 

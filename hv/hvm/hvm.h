@@ -106,6 +106,20 @@ struct hvm_ops {
 	void (*explain)(struct vcpu *v, hvm_rule_fn say, void *ctx);
 };
 
+/** A general-purpose register by its number (enum hv_gpr); RSP is in the control block. */
+static inline u64 hvm_gpr_read(struct vcpu *v, u8 gpr)
+{
+	return gpr == HV_RSP ? v->vm->ops->get(v, HVM_RSP) : v->gpr[gpr];
+}
+
+static inline void hvm_gpr_write(struct vcpu *v, u8 gpr, u64 value)
+{
+	if (gpr == HV_RSP)
+		v->vm->ops->set(v, HVM_RSP, value);
+	else
+		v->gpr[gpr] = value;
+}
+
 extern const struct hvm_ops svm_ops, vmx_ops;
 
 /** The back end of this machine, and what it can do. Set by hvm_init(). */

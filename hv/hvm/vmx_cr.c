@@ -107,20 +107,12 @@ static bool may_switch(const struct vmx_mode *old, const struct vmx_mode *new)
 }
 
 /* Outside 64-bit mode, MOV to a control register takes 32 bits. */
-static u64 gpr_read(const struct vcpu *v, u8 gpr, const struct vmx_mode *m)
+static u64 source(struct vcpu *v, u8 gpr, const struct vmx_mode *m)
 {
-	u64 value = gpr == HV_RSP ? vmread(GUEST_RSP) : v->gpr[gpr];
+	u64 value = hvm_gpr_read(v, gpr);
 	bool bits64 = m->efer & EFER_LMA && vmread(GUEST_CS_ACCESS_RIGHTS) & SEG_L;
 
 	return bits64 ? value : (u32)value;
-}
-
-static void gpr_write(struct vcpu *v, u8 gpr, u64 value)
-{
-	if (gpr == HV_RSP)
-		vmwrite(GUEST_RSP, value);
-	else
-		v->gpr[gpr] = value;
 }
 
 /* CR3 accesses exit only on a CPU that has no choice about it. CR0 and CR4 reads never do. */
@@ -128,7 +120,7 @@ static int read_access(struct vcpu *v, const struct hv_exit *x)
 {
 	if (x->cr.cr != 3)
 		return -EINVAL;
-	gpr_write(v, x->cr.gpr, vmread(GUEST_CR3));
+	hvm_gpr_write(v, x->cr.gpr, vmread(GUEST_CR3));
 	return 0;
 }
 
@@ -145,11 +137,11 @@ int vmx_cr_access(struct vcpu *v, const struct hv_exit *x)
 	else if (x->cr.lmsw)		/* bits 3:0, but it never clears PE */
 		new.cr0 = (old.cr0 & ~(CR0_MP | CR0_EM | CR0_TS)) | (x->cr.lmsw_source & 15);
 	else if (x->cr.cr == 0)
-		new.cr0 = gpr_read(v, x->cr.gpr, &old);
+		new.cr0 = source(v, x->cr.gpr, &old);
 	else if (x->cr.cr == 3)
-		new.cr3 = gpr_read(v, x->cr.gpr, &old);
+		new.cr3 = source(v, x->cr.gpr, &old);
 	else if (x->cr.cr == 4)
-		new.cr4 = gpr_read(v, x->cr.gpr, &old);
+		new.cr4 = source(v, x->cr.gpr, &old);
 	else
 		return -EINVAL;
 	if (vmx_check_mode(v, &new) || !may_switch(&old, &new))
