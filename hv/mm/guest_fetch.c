@@ -5,10 +5,6 @@
 #include "mm/gmem.h"
 #include "x86/regs.h"
 
-#define PTE_P		BIT(0)
-#define PTE_PS		BIT(7)
-#define PTE_ADDR	0x000ffffffffff000ull
-
 static int translate(struct vcpu *v, gva_t va, gpa_t *out)
 {
 	u64 e = v->vm->ops->get(v, HVM_CR3);

@@ -3,13 +3,9 @@
 
 #include "lib/string.h"
 #include "load/elf.h"
+#include "x86/regs.h"
 
 #define TABLES	(6 * 4096ull)	/* at the end of a long-mode VM's memory: page_tables() */
-
-#define PTE_P	BIT(0)
-#define PTE_W	BIT(1)
-#define PTE_U	BIT(2)
-#define PTE_PS	BIT(7)
 
 /** What the loader needs to know: which module goes into which VM. */
 struct load {

@@ -6,14 +6,7 @@
 #include "x86/apic.h"
 #include "x86/insn.h"
 #include "x86/nmi_tick.h"
-
-#define PTE_P	BIT(0)
-#define PTE_W	BIT(1)
-#define PTE_PCD	BIT(4)	/* not cached: for device registers */
-#define PTE_PS	BIT(7)
-#define PTE_G	BIT(8)
-#define PTE_NX	BIT(63)
-#define PTE_ADDR 0x000ffffffffff000ull
+#include "x86/regs.h"
 
 /* From hv.ld */
 extern const u8 image_start[], text_end[], rodata_end[], image_end[];

@@ -71,6 +71,16 @@
 #define DR6_EVENTS	0x600full	/* B0-B3, BD, BS */
 #define DR7_RESET	0x400ull
 
+/* Entries of page tables (SDM vol. 3, 4.5) */
+#define PTE_P		BIT(0)
+#define PTE_W		BIT(1)
+#define PTE_U		BIT(2)
+#define PTE_PCD		BIT(4)	/* not cached: for device registers */
+#define PTE_PS		BIT(7)	/* a page, where there could be a table */
+#define PTE_G		BIT(8)
+#define PTE_NX		BIT(63)
+#define PTE_ADDR	0x000ffffffffff000ull
+
 /* Exceptions (SDM vol. 3, table 6-1) */
 #define EXC_DB	1
 #define EXC_NMI	2
