@@ -79,7 +79,7 @@ struct hv_cpuid {
 
 /** What happens when a guest reads or writes an MSR. One that is not listed gives #GP. */
 enum hv_msr_rule {
-	HV_MSR_PASS,		/**< the guest has the register itself; it must be in state.def */
+	HV_MSR_PASS,		/**< the guest has the register itself, if core/policy.c lists it */
 	HV_MSR_READ_ONLY,	/**< reads as `value`; a write gives #GP */
 	HV_MSR_IGNORE,		/**< reads as `value`; a write has no effect */
 };

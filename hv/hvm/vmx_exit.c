@@ -226,8 +226,8 @@ int vmx_trip(struct vcpu *v)
 {
 	enum vmx_status status = vmx_enter(v->gpr, v->launched);
 
-	if (status == VMX_SUCCEED && !(vmread(VM_EXIT_REASON) & EXIT_REASON_ENTRY_FAILURE))
-		v->launched = true;
+	if (!v->launched && status == VMX_SUCCEED)
+		v->launched = !(vmread(VM_EXIT_REASON) & EXIT_REASON_ENTRY_FAILURE);
 	return status;
 }
 
