@@ -244,7 +244,7 @@ struct hv_exit {
 	enum hv_exit_reason reason;
 	u32 code;		/**< the hardware's number of it */
 	u64 rip;		/**< of the instruction that left the guest */
-	u64 next_rip;		/**< of the one after it; 0 when the hardware does not tell */
+	u64 next_rip;		/**< of the one after it; 0 when the exit does not tell */
 	u64 value;		/**< the one number that says most about it; goes into the trace */
 	union {
 		struct {	/* IO */
@@ -253,7 +253,7 @@ struct hv_exit {
 			bool in;
 			bool string;	/* INS, OUTS */
 			bool rep;
-			u32 data;	/* OUT: the value. IN: answer here, before the next run */
+			u32 data;	/* OUT: low bytes count. IN: answer here */
 		} io;
 		struct {	/* MEMORY: no translation, or not for this access */
 			u64 gpa;
@@ -283,6 +283,8 @@ int hv_vcpu_getstate(int vm, u32 index, struct hv_vcpu_state *state, u64 groups)
 int hv_vcpu_setstate(int vm, u32 index, const struct hv_vcpu_state *state, u64 groups);
 /** Queue an event; an interrupt waits for its window. @return -EAGAIN while one is queued */
 int hv_vcpu_inject(int vm, u32 index, const struct hv_event *event);
+/** @return 1 while an event of hv_vcpu_inject() is still queued, else 0; -ENOENT */
+int hv_vcpu_pending(int vm, u32 index);
 /**
  * Run a vCPU until the outside has something to do. The calling thread may be switched out.
  * @param exit  in: the answer to the last exit (io.data of an IN); out: the new exit

@@ -11,5 +11,6 @@
 #define HYPERCALL_YIELD		1	/**< let other vCPUs run */
 #define HYPERCALL_INTERRUPT	2	/**< (vector): interrupt me, 32 to 255 */
 #define HYPERCALL_NMI		3	/**< send me an NMI */
+#define HYPERCALL_TIMER		4	/**< (ticks): raise IRQ 0 in so many TSC ticks; 0: don't */
 
 #endif

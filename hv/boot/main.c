@@ -42,6 +42,8 @@ static void command_line(void)
 			continue;
 		else if (!strcmp(word, "tick=nmi"))
 			tick_by_nmi = true;
+		else if (!strncmp(word, "firmware=", 9) && hvm_pretend(word + 9))
+			continue;
 		else if (!strncmp(word, "selftest=", 9))
 			selftest = word + 9;
 		else if (*word && !(first && !strchr(word, '=')))	/* that is our own name */
@@ -63,10 +65,9 @@ __noreturn void hv_main(u32 magic, u32 info)
 	printf("memory: %lu MiB, %lu MiB free\n", pmm_total_pages() >> 8, pmm_free_pages() >> 8);
 	hvm_init();
 	fpu_init();
+	apic_timer_start(tick_by_nmi ? 0 : TICK);
 	if (tick_by_nmi)
 		nmi_tick_start();
-	else
-		apic_timer_periodic(TICK);
 
 	if (selftest && !vmm_selftest(selftest))
 		machine_end(STATUS_FAILED);

@@ -132,11 +132,12 @@ int hv_machine_configure(int id, const struct hv_machine_config *config)
 		return -ENOENT;
 	if (vm->vcpu_count)
 		return -EBUSY;
-	if (config->cpuid_count > HV_MAX_CPUID || config->msr_count > HV_MAX_MSRS)
+	if (config->cpuid_count > HV_MAX_CPUID || config->msr_count > HV_MAX_MSRS ||
+	    msr_policy_check(config))
 		return -EINVAL;
 	vm->config = *config;
 	vm->config.name[HV_NAME_MAX - 1] = '\0';
-	return msr_policy_apply(vm);
+	return 0;
 }
 
 int hv_machine_destroy(int id)
@@ -245,6 +246,13 @@ int hv_vcpu_inject(int id, u32 index, const struct hv_event *event)
 	e.valid = true;
 	v->queued = e;
 	return 0;
+}
+
+int hv_vcpu_pending(int id, u32 index)
+{
+	const struct vcpu *v = vcpu_of(id, index);
+
+	return v ? v->queued.valid : -ENOENT;
 }
 
 int hv_vcpu_run(int id, u32 index, struct hv_exit *exit)

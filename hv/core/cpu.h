@@ -17,7 +17,7 @@ struct cpu {
 
 	struct thread *current;
 	struct thread idle;	/**< the boot stack's thread: runs when nobody else can */
-	struct thread_list ready;
+	struct thread_list ready, sleeping;
 	u64 slice_end;		/**< TSC at which the current thread's turn is over */
 
 	struct vcpu *owner;	/**< whose lazy registers are in this CPU; NULL: nobody's */

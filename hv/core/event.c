@@ -1,12 +1,19 @@
-/*
- * Which event goes into the guest next. In order: one whose delivery an exit cut short; an
- * exception of the instruction that just exited; what was queued from outside, as soon as the guest
- * can take it. One entry takes one event; a window brings us back for the next.
- */
+/* Events: what goes into the guest next, and what a guest that halts waits for. */
 #include "core/vcpu.h"
 #include "hvm/hvm.h"
+#include "lib/lab.h"
+#include "x86/regs.h"
 
-void event_deliver(struct vcpu *v)
+/**
+ * Choose the event that the next entry delivers; event_waiting() said that there is one.
+ *
+ * One entry takes one event. In order: v->reinject, whose delivery an exit cut short; v->exception,
+ * of the instruction that just exited; both are due now, whatever the guest thinks of interrupts.
+ * v->queued, an interrupt or NMI from outside, only goes in if the guest is ready for it. What was
+ * injected is no longer valid; when v->queued still waits at the end, ask for a window for its
+ * type.
+ */
+void event_select(struct vcpu *v)
 {
 	const struct hvm_ops *ops = v->vm->ops;
 	struct hv_event *first = v->reinject.valid ? &v->reinject :
@@ -21,4 +28,27 @@ void event_deliver(struct vcpu *v)
 	}
 	if (v->queued.valid)
 		ops->window(v, v->queued.type, true);
+}
+
+/**
+ * HLT: go past it, and wait for what ends it (SDM vol. 2, HLT; APM vol. 3, HLT).
+ *
+ * A queued NMI ends it, and so does a queued interrupt if RFLAGS.IF is set: then the guest goes on
+ * at once. If not, the timer may bring an interrupt, which needs RFLAGS.IF as well: sleep until
+ * v->timer. That need not be the end of the HLT, but then vcpu_run() sees that the timer is due.
+ *
+ * @return true: go on in the guest; false: nothing can end this HLT, the outside shall decide
+ */
+bool vcpu_halt(struct vcpu *v, const struct hv_exit *x)
+{
+	const struct hvm_ops *ops = v->vm->ops;
+	bool interruptible = ops->get(v, HVM_RFLAGS) & RFLAGS_IF;
+
+	ops->advance(v, x);
+	if (v->queued.valid && (interruptible || v->queued.type == HV_EVENT_NMI))
+		return true;
+	if (!v->timer || !interruptible)
+		return false;
+	vcpu_sleep(v, v->timer);
+	return true;
 }

@@ -54,7 +54,7 @@ static void xsetbv_access(struct vcpu *v)
 static bool done(struct vcpu *v, const struct hv_exit *x)
 {
 	if (!v->exception.valid)
-		v->vm->ops->advance(v, x->next_rip);
+		v->vm->ops->advance(v, x);
 	return true;
 }
 
@@ -64,14 +64,6 @@ bool exit_is_ours(const struct hv_exit *x)
 		irq_window();
 	return x->reason == HV_EXIT_HOST_IRQ || x->reason == HV_EXIT_HOST_NMI ||
 	       x->reason == HV_EXIT_PREEMPT;
-}
-
-/* Does what is queued end a HLT? An interrupt only does when it may be taken. */
-static bool wakes(struct vcpu *v)
-{
-	if (!v->queued.valid)
-		return false;
-	return v->queued.type == HV_EVENT_NMI || v->vm->ops->get(v, HVM_RFLAGS) & RFLAGS_IF;
 }
 
 /* The less frequent half of the switch. */
@@ -97,8 +89,7 @@ static __noinline bool handle_rare(struct vcpu *v, struct hv_exit *x)
 		v->vm->ops->window(v, HV_EVENT_NMI, false);
 		return true;
 	case HV_EXIT_HLT:
-		v->vm->ops->advance(v, x->next_rip);
-		return wakes(v);
+		return vcpu_halt(v, x);
 	default:
 		return false;	/* MEMORY, SHUTDOWN, REFUSED, ...: the outside decides */
 	}
@@ -108,24 +99,20 @@ bool exit_handle(struct vcpu *v, struct hv_exit *x)
 {
 	switch (x->reason) {
 	case HV_EXIT_CPUID:
-		cpuid_access(v);
+		cpuid_filter(v);
 		return done(v, x);
 	case HV_EXIT_RDMSR:
 	case HV_EXIT_WRMSR:
-		msr_access(v, x);
-		return done(v, x);
+		return !msr_exit(v, x) || done(v, x);
 	case HV_EXIT_HYPERCALL:
-		v->vm->ops->advance(v, x->next_rip);
+		v->vm->ops->advance(v, x);
 		hypercall_dispatch(v);
 		return true;
 	case HV_EXIT_IO:
 		if (x->io.string)
 			return false;	/* the outside says that it can't, for now */
-		v->vm->ops->advance(v, x->next_rip);
-		if (x->io.in)
-			v->in_size = x->io.size;
-		else
-			x->io.data &= 0xffffffff >> (32 - 8 * x->io.size);
+		v->vm->ops->advance(v, x);
+		v->in_size = x->io.in ? x->io.size : 0;
 		return false;
 	case HV_EXIT_HOST_IRQ:
 	case HV_EXIT_HOST_NMI:

@@ -4,10 +4,13 @@
 #include "core/thread.h"
 #include "core/vcpu.h"
 #include "hvm/hvm.h"
+#include "lib/lab.h"
+#include "x86/insn.h"
 
 #define INTERFACE_VERSION 1
 
-static s64 queue(struct vcpu *v, enum hv_event_type type, u64 vector)
+/* Queue an event for the guest itself. @return -EINVAL: no such vector; -EAGAIN: one is queued */
+__maybe_unused static s64 queue(struct vcpu *v, enum hv_event_type type, u64 vector)
 {
 	if (type == HV_EVENT_INTR && (vector < 32 || vector > 255))
 		return -EINVAL;
@@ -17,6 +20,24 @@ static s64 queue(struct vcpu *v, enum hv_event_type type, u64 vector)
 	return 0;
 }
 
+#define TIMER_MAX BIT(62)
+
+__maybe_unused static s64 set_timer(struct vcpu *v, u64 ticks)
+{
+	if (ticks > TIMER_MAX)
+		return -EINVAL;
+	v->timer = ticks ? rdtsc() + ticks : 0;
+	v->at_entry = true;
+	v->look = 0;		/* the next look depends on it */
+	return 0;
+}
+
+/**
+ * A hypercall: RAX has its number, RDI and RSI its arguments; see hypercall.h for what each means.
+ * RAX gets the result, all 64 bits: 0 or more, or a negated error number. Only the guest's kernel
+ * (CPL 0) may: others get -EPERM. A number that does not exist gives -ENOSYS. The helpers above do
+ * the work.
+ */
 void hypercall_dispatch(struct vcpu *v)
 {
 	s64 result;
@@ -38,6 +59,9 @@ void hypercall_dispatch(struct vcpu *v)
 		break;
 	case HYPERCALL_NMI:
 		result = queue(v, HV_EVENT_NMI, 2);
+		break;
+	case HYPERCALL_TIMER:
+		result = set_timer(v, v->gpr[HV_RDI]);
 		break;
 	default:
 		result = -ENOSYS;

@@ -1,13 +1,14 @@
 /**
- * @file milestone.h
- * The steps to a first guest. `until=STEP` on the command line ends the machine after one of them,
- * with what there is to see by then. Lab 1 works its way along.
+ * @file milestone.h The steps to a first guest. `until=STEP` on the command line ends the machine
+ * after one of them, with what there is to see by then. Lab 1 works its way along.
  *
  *   probe     the extension was found: what it offers
  *   on        it is on for the boot CPU: the registers that say so
  *   controls  a vCPU's control block has its controls
  *   guest     ... and the guest's state
- *   enter     the guest has run once: the control block as the CPU left it, and the registers
+ *   enter     the guest has run twice: the control block as the CPU left it, and the registers
+ *   entry:N   all is ready for the Nth entry: the control block, and the registers. An entry after
+ *             an interrupt of the host's does not count, as those come when they like.
  */
 #ifndef CORE_MILESTONE_H
 #define CORE_MILESTONE_H
@@ -19,6 +20,8 @@ bool milestone_set(const char *step);
 
 /** Is this the step to stop after? */
 bool milestone_is(const char *step);
+/** An entry is to follow. Is it the one of `until=entry:N`? */
+bool milestone_entry(void);
 
 /** Print a line of what there is to see: `see NAME=0xVALUE`. */
 void milestone_see(const char *name, u64 value);

@@ -3,6 +3,7 @@
 #include "hvm/hvm.h"
 #include "core/fpu.h"
 #include "lib/cpuid.h"
+#include "lib/lab.h"
 #include "x86/insn.h"
 #include "x86/regs.h"
 
@@ -10,7 +11,7 @@
 #define CPUID_1_ECX_OSXSAVE	BIT(27)
 #define CPUID_XSTATE		0xd
 
-static const struct hv_cpuid *cpuid_find(const struct vm *vm, u32 leaf, u32 subleaf)
+__maybe_unused static const struct hv_cpuid *cpuid_find(const struct vm *vm, u32 leaf, u32 subleaf)
 {
 	const struct hv_cpuid *end = vm->config.cpuid + vm->config.cpuid_count;
 
@@ -21,7 +22,7 @@ static const struct hv_cpuid *cpuid_find(const struct vm *vm, u32 leaf, u32 subl
 	return NULL;
 }
 
-static __noinline void live_features(struct vcpu *v)
+__maybe_unused static __noinline void live_features(struct vcpu *v)
 {
 	v->gpr[HV_RBX] |= v->index << 24;	/* initial APIC id */
 	if (v->vm->ops->get(v, HVM_CR4) & CR4_OSXSAVE)
@@ -29,13 +30,18 @@ static __noinline void live_features(struct vcpu *v)
 }
 
 /* It goes by XCR0, which is the guest's while we are here. */
-static __noinline void live_xsave_size(struct vcpu *v)
+__maybe_unused static __noinline void live_xsave_size(struct vcpu *v)
 {
 	v->gpr[HV_RBX] = cpuid(CPUID_XSTATE, 0).ebx;
 }
 
-/** CPUID: the policy's values, with the few bits that follow the guest's own registers. */
-void cpuid_access(struct vcpu *v)
+/**
+ * CPUID: what the guest asks for with EAX (leaf) and ECX (subleaf) comes from the machine's policy,
+ * and a leaf that is not there reads as zeros. Each of RAX, RBX, RCX and RDX gets 32 bits, its
+ * upper half becomes 0. A few bits follow the guest's own registers: live_features() puts those of
+ * leaf 1 right, live_xsave_size() those of leaf 0DH, subleaf 0 (SDM vol. 2, CPUID).
+ */
+void cpuid_filter(struct vcpu *v)
 {
 	static const struct hv_cpuid nothing;
 	u32 leaf = (u32)v->gpr[HV_RAX], subleaf = (u32)v->gpr[HV_RCX];
@@ -59,19 +65,17 @@ static const u32 switched[] = {
 	MSR_SFMASK, MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
 };
 
-int msr_policy_apply(struct vm *vm)
+int msr_policy_check(const struct hv_machine_config *config)
 {
-	for (u32 i = 0; i < vm->config.msr_count; i++) {
-		const struct hv_msr *m = &vm->config.msr[i];
+	for (u32 i = 0; i < config->msr_count; i++) {
 		u32 n = 0;
 
-		if (m->rule != HV_MSR_PASS)
+		if (config->msr[i].rule != HV_MSR_PASS)
 			continue;
-		while (n < ARRAY_SIZE(switched) && switched[n] != m->index)
+		while (n < ARRAY_SIZE(switched) && switched[n] != config->msr[i].index)
 			n++;
 		if (n == ARRAY_SIZE(switched))
 			return -EINVAL;
-		vm->ops->msr_pass(vm, m->index);
 	}
 	return 0;
 }
@@ -114,42 +118,65 @@ static const struct hv_msr *msr_find(const struct vm *vm, u32 index)
 	return NULL;
 }
 
-static int msr_write(struct vcpu *v, u32 index, u64 value)
+/* `rule` is NULL for a register that the policy does not list. */
+__maybe_unused static __noinline int msr_write(struct vcpu *v, const struct hv_msr *rule, u32 index,
+					       u64 value)
 {
-	const struct hv_msr *m;
-
 	if (index == MSR_EFER)
 		return efer_write(v, value);
 	if (index == MSR_PAT)
 		return pat_write(v, value);
-	m = msr_find(v->vm, index);
-	return m && m->rule == HV_MSR_IGNORE ? 0 : -EINVAL;
+	return rule && rule->rule == HV_MSR_IGNORE ? 0 : -EINVAL;
 }
 
-static int msr_read(struct vcpu *v, u32 index, u64 *value)
+static __noinline int msr_read_own(struct vcpu *v, u32 index, u64 *value)
 {
-	const struct hv_msr *m = msr_find(v->vm, index);
-
-	if (m)
-		*value = m->value;
-	else if (index == MSR_EFER || index == MSR_PAT)
-		*value = v->vm->ops->get(v, index == MSR_EFER ? HVM_EFER : HVM_PAT);
-	else
+	if (index != MSR_EFER && index != MSR_PAT)
 		return -EINVAL;
+	*value = v->vm->ops->get(v, index == MSR_EFER ? HVM_EFER : HVM_PAT);
 	return 0;
 }
 
-void msr_access(struct vcpu *v, const struct hv_exit *x)
+__maybe_unused static int msr_read(struct vcpu *v, const struct hv_msr *rule, u32 index, u64 *value)
 {
-	u64 value = v->gpr[HV_RDX] << 32 | (u32)v->gpr[HV_RAX];
+	if (!rule)
+		return msr_read_own(v, index, value);
+	*value = rule->value;
+	return 0;
+}
+
+/**
+ * Do what RDMSR or WRMSR (x->reason) of x->msr.index asks for, with msr_read() or msr_write().
+ *
+ * The value is in EDX:EAX, 32 bits each; the upper halves of RDX and RAX do not count, and RDMSR
+ * clears them (SDM vol. 2, RDMSR and WRMSR). When the register does not exist, or does not take the
+ * value, the guest gets #GP instead: vcpu_raise(). Then RAX and RDX stay as they were.
+ */
+static void msr_access(struct vcpu *v, const struct hv_exit *x, const struct hv_msr *rule)
+{
+	u64 value;
 
 	if (x->reason == HV_EXIT_WRMSR) {
-		if (msr_write(v, x->msr.index, value))
+		value = v->gpr[HV_RDX] << 32 | (u32)v->gpr[HV_RAX];
+		if (msr_write(v, rule, x->msr.index, value))
 			vcpu_raise(v, EXC_GP);
-	} else if (msr_read(v, x->msr.index, &value)) {
+	} else if (msr_read(v, rule, x->msr.index, &value)) {
 		vcpu_raise(v, EXC_GP);
 	} else {
 		v->gpr[HV_RAX] = (u32)value;
 		v->gpr[HV_RDX] = value >> 32;
 	}
+}
+
+/* The bitmap stays closed until the guest asks for a register: most never do. */
+bool msr_exit(struct vcpu *v, const struct hv_exit *x)
+{
+	const struct hv_msr *rule = msr_find(v->vm, x->msr.index);
+
+	if (!rule || rule->rule != HV_MSR_PASS) {
+		msr_access(v, x, rule);
+		return true;
+	}
+	v->vm->ops->msr_pass(v->vm, x->msr.index);
+	return false;
 }

@@ -6,6 +6,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/pmm.h"
+#include "x86/apic.h"
 #include "x86/insn.h"
 
 /* How long a thread may stay when others wait: 1,000,000 TSC ticks, about 0.3 ms at 3 GHz. */
@@ -47,8 +48,31 @@ static void switch_to(struct thread *next)
 	reap();
 }
 
+/*
+ * Sleepers whose time has come are ready. @return TSC ticks until the next one's; UINT64_MAX: none
+ */
+static u64 wake(struct cpu *cpu)
+{
+	struct list_node *head = &cpu->sleeping.head, *n = head->next, *next;
+	u64 now = rdtsc(), first = UINT64_MAX;
+
+	for (; n != head; n = next) {
+		struct thread *t = container_of(n, struct thread, link);
+
+		next = n->next;
+		if ((s64)(now - t->wake) >= 0) {
+			list_remove(n);
+			list_add_tail(&cpu->ready.head, n);
+		} else if (t->wake - now < first) {
+			first = t->wake - now;
+		}
+	}
+	return first;
+}
+
 static struct thread *pick(struct cpu *cpu)
 {
+	wake(cpu);
 	if (list_empty(&cpu->ready.head))
 		return &cpu->idle;
 	return container_of(list_take_first(&cpu->ready.head), struct thread, link);
@@ -104,11 +128,32 @@ void thread_yield(void)
 	switch_to(pick(cpu));
 }
 
+void thread_sleep(u64 until)
+{
+	struct cpu *cpu = this_cpu();
+
+	cpu->current->wake = until;
+	list_add_tail(&cpu->sleeping.head, &cpu->current->link);
+	switch_to(pick(cpu));
+}
+
+/* Nobody is ready: wait for an interrupt; the timer's, when a sleeper's time comes. */
+static void idle(struct cpu *cpu)
+{
+	u64 left = wake(cpu);
+
+	if (!list_empty(&cpu->ready.head))
+		return;
+	if (left < apic_timer_left())
+		apic_timer_shorten(left);
+	irq_wait();
+}
+
 void thread_wait_all(void)
 {
 	while (alive) {
 		thread_yield();
 		if (alive && list_empty(&this_cpu()->ready.head))
-			irq_wait();
+			idle(this_cpu());
 	}
 }

@@ -19,6 +19,7 @@ struct thread {
 	void (*entry)(u64 arg);
 	u64 arg;
 	char name[HV_NAME_MAX];
+	u64 wake;		/**< TSC at which thread_sleep() ends */
 };
 
 struct thread_list {
@@ -30,6 +31,9 @@ int thread_start(const char *name, void (*entry)(u64 arg), u64 arg);
 
 /** Go to the end of the queue and let the others run. */
 void thread_yield(void);
+
+/** Let others run until TSC `until`, or a little longer. Not for the boot thread. */
+void thread_sleep(u64 until);
 
 /** Wait until every thread that was started has ended; only the boot thread may. */
 void thread_wait_all(void);

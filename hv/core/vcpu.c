@@ -7,6 +7,7 @@
 #include "core/panic.h"
 #include "core/trace.h"
 #include "hvm/hvm.h"
+#include "lib/lab.h"
 #include "lib/string.h"
 #include "mm/pmm.h"
 #include "x86/insn.h"
@@ -33,6 +34,7 @@ int vcpu_create(struct vm *vm, u32 index, const struct hv_vcpu_start *start)
 	v->vm = vm;
 	v->index = index;
 	v->bare = vm->config.bare;
+	v->at_entry = milestone_is("entry");
 	v->gpr[HV_RDI] = start->args[0];
 	v->gpr[HV_RSI] = start->args[1];
 	v->lazy.dr6 = DR6_RESET;
@@ -185,8 +187,12 @@ static inline u64 trace_exit(struct cpu *cpu, const struct vcpu *v, const struct
 	return r->leave;
 }
 
-/* An IN that went to the outside: its answer goes into AL, AX or EAX. EAX clears the upper half. */
-static void finish_in(struct vcpu *v, u32 data)
+/**
+ * The end of an IN that went to the outside and came back with `data`: v->in_size bytes of it (1, 2
+ * or 4) go into AL, AX or EAX. As always on x86, AL and AX leave the rest of RAX as it was, and EAX
+ * clears the upper half. Then no IN waits any more: v->in_size is 0.
+ */
+static void in_merge(struct vcpu *v, u32 data)
 {
 	u64 *rax = &v->gpr[HV_RAX];
 
@@ -208,14 +214,16 @@ static void first_trips(struct vcpu *v)
 	irq_window();		/* or what waits would end a trip at once */
 	milestone_see("first trip", (u64)v->vm->ops->enter(v));
 	milestone_see("second trip", (u64)v->vm->ops->enter(v));
+	if (v->vm->ops->see_failures)
+		v->vm->ops->see_failures(v, milestone_see);
 	see_and_end(v, "enter");
 }
 
 /*
  * Every so often: give way when the thread's turn is over. Is there a reason not to go on? If not,
- * the next look is due when the turn, or the budget, will be over.
+ * the next look is due when the turn, the budget, or the time until the timer will be over.
  */
-static bool may_run(struct vcpu *v, u64 now)
+static enum hv_exit_reason look(struct vcpu *v, u64 now)
 {
 	u64 budget = v->vm->config.budget;
 
@@ -223,12 +231,48 @@ static bool may_run(struct vcpu *v, u64 now)
 		first_trips(v);
 	if ((s64)(now - this_cpu()->slice_end) >= 0)
 		thread_yield();
-	if (v->stop || (budget && v->ran >= budget))
-		return false;
+	if (v->stop) {
+		v->stop = false;
+		return HV_EXIT_STOPPED;
+	}
+	if (budget && v->ran >= budget)
+		return HV_EXIT_BUDGET;
+	if (v->timer && (s64)(now - v->timer) >= 0) {
+		v->timer = 0;
+		return HV_EXIT_TIMER;
+	}
 	v->look = this_cpu()->slice_end;
 	if (budget && budget - v->ran < v->look - now)
 		v->look = now + budget - v->ran;
-	return true;
+	if (v->timer && v->timer < v->look)
+		v->look = v->timer;
+	return HV_EXIT_UNKNOWN;		/* none */
+}
+
+/* What not every entry needs: an event; a timer that ends the run in time; somebody who looks. */
+static __noinline void before_entry(struct vcpu *v, const struct hv_exit *last)
+{
+	if (event_waiting(v))
+		event_select(v);
+	if (v->timer)
+		v->vm->ops->deadline(v, v->timer);
+	v->at_entry = v->timer || milestone_is("entry");
+	if (last->reason != HV_EXIT_HOST_IRQ && last->reason != HV_EXIT_HOST_NMI &&
+	    last->reason != HV_EXIT_PREEMPT && milestone_entry())
+		see_and_end(v, "entry");
+}
+
+/* However long it may last, look now and then whether somebody wants the vCPU to stop. */
+#define NAP_TICKS 1000000
+
+void vcpu_sleep(struct vcpu *v, u64 until)
+{
+	u64 start = rdtsc(), now = start;
+
+	for (; !v->stop && !v->queued.valid && (s64)(now - until) < 0; now = rdtsc())
+		thread_sleep(until - now < NAP_TICKS ? until : now + NAP_TICKS);
+	v->ran -= now - start;
+	v->look = 0;
 }
 
 void vcpu_run(struct vcpu *v, struct hv_exit *x)
@@ -237,17 +281,17 @@ void vcpu_run(struct vcpu *v, struct hv_exit *x)
 	u64 start = v->left ?: rdtsc(), now = start;	/* the time outside counts too */
 
 	if (v->in_size)
-		finish_in(v, x->io.data);
+		in_merge(v, x->io.data);
 	do {
 		struct cpu *cpu;
 		u64 enter;
 
 		if (now >= v->look) {
+			now = rdtsc();
 			v->ran += now - start;
-			if (!may_run(v, now)) {
-				x->reason = v->stop ? HV_EXIT_STOPPED : HV_EXIT_BUDGET;
+			x->reason = look(v, now);
+			if (x->reason) {
 				x->rip = ops->get(v, HVM_RIP);
-				v->stop = false;
 				v->left = 0;
 				return;
 			}
@@ -256,8 +300,8 @@ void vcpu_run(struct vcpu *v, struct hv_exit *x)
 		cpu = this_cpu();	/* after a switch we may be on another */
 		if (cpu->owner != v)
 			vcpu_take_cpu(v);
-		if (event_waiting(v))
-			event_deliver(v);
+		if (event_waiting(v) | v->at_entry)
+			before_entry(v, x);
 		enter = rdtsc();
 		ops->run(v, x);
 		now = trace_exit(cpu, v, x, enter);

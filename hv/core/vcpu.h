@@ -16,6 +16,10 @@ void vcpu_run(struct vcpu *v, struct hv_exit *exit);
 void vcpu_getstate(struct vcpu *v, struct hv_vcpu_state *s, u64 groups);
 int vcpu_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups);
 
+/**
+ * Let others run until TSC `until`, or until there is something to do. It does not count as work.
+ */
+void vcpu_sleep(struct vcpu *v, u64 until);
 /** Make this CPU's lazy registers `v`'s, after saving whose they were. */
 void vcpu_take_cpu(struct vcpu *v);
 
@@ -27,12 +31,14 @@ bool exit_is_ours(const struct hv_exit *exit);
 bool exit_handle(struct vcpu *v, struct hv_exit *exit);
 /** Give the guest an exception instead of what it asked for. */
 void vcpu_raise(struct vcpu *v, u8 vector);
+/** HLT: wait for what may end it. @return true: go on in the guest; false: nothing will come */
+bool vcpu_halt(struct vcpu *v, const struct hv_exit *exit);
 
 /* event.c */
 
 /** Before an entry: put the most urgent event in, or open a window for it. */
-void event_deliver(struct vcpu *v);
-/** Is there anything for event_deliver() to do? */
+void event_select(struct vcpu *v);
+/** Is there anything for event_select() to do? */
 static inline bool event_waiting(const struct vcpu *v)
 {
 	return v->reinject.valid | v->exception.valid | v->queued.valid;
@@ -40,11 +46,15 @@ static inline bool event_waiting(const struct vcpu *v)
 
 /* policy.c */
 
-void cpuid_access(struct vcpu *v);
-/** RDMSR or WRMSR of register `index`. */
-void msr_access(struct vcpu *v, const struct hv_exit *exit);
-/** Open the bitmap for the registers that the guest has itself. @return -EINVAL: none of ours */
-int msr_policy_apply(struct vm *vm);
+/** CPUID: EAX and ECX choose a leaf, which goes into EAX, EBX, ECX, EDX. */
+void cpuid_filter(struct vcpu *v);
+/**
+ * RDMSR or WRMSR.
+ * @return false: the guest may have this register itself; let it try again, without an exit
+ */
+bool msr_exit(struct vcpu *v, const struct hv_exit *exit);
+/** Can the policy be kept? @return -EINVAL: it passes a register that state.def does not switch */
+int msr_policy_check(const struct hv_machine_config *config);
 
 /* hypercall.c */
 

@@ -70,9 +70,11 @@ struct vcpu {
 	struct hv_exit exit;		/**< the last one that went to the outside */
 	bool bare;		/**< the machine's config.bare, close at hand */
 	u8 in_size;		/**< bytes of the IN that waits for its data; 0: none */
+	bool at_entry;		/**< there is something to do before each entry: before_entry() */
 	bool running;		/**< a thread is in hv_vcpu_run() */
 	bool stop;		/**< hv_vcpu_stop() was called */
 	u64 look;		/**< TSC at which vcpu_run() looks at budget, turn and `stop` */
+	u64 timer;		/**< TSC at which HV_EXIT_TIMER is due; 0: never */
 	u64 left;		/**< TSC at the last exit to the outside; 0: there was none */
 	u64 ran;		/**< TSC ticks it has used, exits and the work for them included */
 };

@@ -2,6 +2,7 @@
 #include "dev/bus.h"
 
 #include "lib/errno.h"
+#include "lib/lab.h"
 
 int bus_claim(struct bus *bus, u16 first, u16 count, bus_handler handler, void *dev)
 {
@@ -19,16 +20,22 @@ int bus_claim(struct bus *bus, u16 first, u16 count, bus_handler handler, void *
 	return 0;
 }
 
+/**
+ * One IN or OUT of the guest, of `size` bytes: 1, 2 or 4. The device that has claimed `port` gets
+ * it, with the port's offset in its range. Of an OUT it sees only the low `size` bytes of *value;
+ * what it answers to an IN goes into *value. Where no device is, an IN reads all ones in its `size`
+ * bytes, as from a bus that nobody drives, and an OUT is lost.
+ */
 void bus_port_access(struct bus *bus, u16 port, u8 size, bool in, u32 *value)
 {
 	const struct bus_range *end = bus->range + bus->ranges;
+	u32 mask = size == 1 ? 0xff : size == 2 ? 0xffff : 0xffffffff;
 
+	*value = in ? mask : *value & mask;
 	for (const struct bus_range *r = bus->range; r < end; r++) {
 		if ((u16)(port - r->first) < r->count) {
 			r->handler(r->dev, (u16)(port - r->first), size, in, value);
 			return;
 		}
 	}
-	if (in)
-		*value = 0xffffffff >> (32 - 8 * size);
 }

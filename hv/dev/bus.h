@@ -31,10 +31,7 @@ struct bus {
 /** Give ports `first` to `first + count - 1` to a device. @return -EEXIST (overlap), -ENOSPC */
 int bus_claim(struct bus *bus, u16 first, u16 count, bus_handler handler, void *dev);
 
-/**
- * An IN or OUT of the guest. Ports that no device claims read as all ones and swallow writes.
- * @param value  OUT: what the guest wrote; IN: the answer, in the low `size` bytes
- */
+/** An IN or OUT of the guest. @param value  OUT: what it wrote; IN: the answer goes here */
 void bus_port_access(struct bus *bus, u16 port, u8 size, bool in, u32 *value);
 
 #endif

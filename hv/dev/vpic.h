@@ -59,6 +59,12 @@ void vpic_elcr_access(void *dev, u16 offset, u8 size, bool in, u32 *value);
  */
 void vpic_line(struct vpic *p, u8 irq, bool up);
 
+/** Quick: does no line ask for anything? Then vpic_wants() says no. */
+static inline bool vpic_idle(const struct vpic *p)
+{
+	return !(p->chip[0].irr | p->chip[0].lines);
+}
+
 /** INTR: something waits that isn't masked, and has a higher priority than all in service. */
 bool vpic_wants(const struct vpic *p);
 

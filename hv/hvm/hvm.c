@@ -5,24 +5,82 @@
 #include "core/cpu.h"
 #include "core/milestone.h"
 #include "core/panic.h"
+#include "lib/cpuid.h"
+#include "lib/string.h"
+#include "x86/insn.h"
+#include "x86/regs.h"
+
+/* EBX of CPUID leaf 0: the first four letters of AuthenticAMD and HygonGenuine. */
+#define VENDOR_AMD	0x68747541
+#define VENDOR_HYGON	0x6f677948
 
 const struct hvm_ops *hvm;
 struct hvm_caps hvm_caps;
 
+/* AMD and Hygon make CPUs with SVM, everybody else who does makes them with VMX. */
+static const struct hvm_ops *ops_of_vendor(void)
+{
+	u32 ebx = cpuid(0, 0).ebx;
+
+	return ebx == VENDOR_AMD || ebx == VENDOR_HYGON ? &svm_ops : &vmx_ops;
+}
+
+/* ---- What firmware left --------------------------------------------------------------------- */
+
+static const char *pretended;
+static u64 pretended_value;
+
+static u32 firmware_msr(void)
+{
+	return hvm == &svm_ops ? MSR_VM_CR : MSR_FEATURE_CONTROL;
+}
+
+bool hvm_pretend(const char *firmware)
+{
+	pretended = firmware;
+	if (strcmp(firmware, "locked"))
+		return !strcmp(firmware, "open");
+	pretended_value = ops_of_vendor() == &svm_ops ? VM_CR_SVMDIS | VM_CR_LOCK :
+							FEATURE_CONTROL_LOCK;
+	return true;
+}
+
+u64 hvm_firmware_read(void)
+{
+	return pretended ? pretended_value : rdmsr(firmware_msr());
+}
+
+void hvm_firmware_write(u64 value)
+{
+	if (pretended)
+		pretended_value = value;
+	else
+		wrmsr(firmware_msr(), value);
+}
+
+/* ---- Bringing it up ------------------------------------------------------------------------- */
+
+static void see_probe(int err)
+{
+	milestone_see("error", (u64)-err);
+	milestone_see("address-space ids", hvm_caps.asids);
+	milestone_see("nested paging", hvm_caps.nested_paging);
+	milestone_see("next RIP", hvm_caps.next_rip);
+	milestone_see("1 GiB pages", hvm_caps.page_1g);
+}
+
 void hvm_init(void)
 {
-	static const struct hvm_ops *const all[] = { &svm_ops, &vmx_ops };
 	static const char *const yes_no[] = { "no", "yes" };
-	const char *why[ARRAY_SIZE(all)] = { NULL };
+	const char *why = "the probe gave no reason";
 	int err;
 
-	for (u32 i = 0; i < ARRAY_SIZE(all) && !hvm; i++) {
-		if (!all[i]->probe(&hvm_caps, &why[i]))
-			hvm = all[i];
-	}
-	if (!hvm) {
-		for (u32 i = 0; i < ARRAY_SIZE(all); i++)
-			printf("no %s: %s\n", all[i]->name, why[i]);
+	hvm = ops_of_vendor();
+	err = hvm->probe(&hvm_caps, &why);
+	if (milestone_is("probe"))
+		see_probe(err);
+	if (err) {
+		printf("no %s: %s\n", hvm->name, why);
 		printf("this machine can not run virtual machines\n");
 		machine_end(STATUS_FAILED);
 	}

@@ -70,8 +70,11 @@ struct hvm_ops {
 	 * ends the trip and stays pending.
 	 */
 	void (*run)(struct vcpu *v, struct hv_exit *exit);
-	/** Go past the instruction that exited; ends an interrupt shadow. */
-	void (*advance)(struct vcpu *v, u64 next_rip);
+	/**
+	 * Go past the instruction that exited; ends an interrupt shadow. exit->next_rip says where
+	 * to, if it is not 0.
+	 */
+	void (*advance)(struct vcpu *v, const struct hv_exit *exit);
 
 	u64 (*get)(struct vcpu *v, enum hvm_reg reg);
 	/** CR0, CR4 and EFER keep the bits that the hardware demands. */
@@ -92,6 +95,8 @@ struct hvm_ops {
 	bool (*ready)(struct vcpu *v, enum hv_event_type type);
 	/** Ask for, or no longer ask for, an exit as soon as an event of `type` could be. */
 	void (*window)(struct vcpu *v, enum hv_event_type type, bool on);
+	/** See to it that the guest's next run ends at TSC `tsc`, or not much later. */
+	void (*deadline)(struct vcpu *v, u64 tsc);
 
 	/** Drop cached second-level translations of `vm` on this CPU. */
 	void (*flush)(struct vm *vm);
@@ -100,6 +105,10 @@ struct hvm_ops {
 
 	/** Call `see` for the registers that show that the extension is on for this CPU. */
 	void (*see_cpu)(struct cpu *cpu, hvm_see_fn see);
+	/**
+	 * Try entries that must fail, and call `see` with what comes of them. NULL: there are none
+	 */
+	void (*see_failures)(struct vcpu *v, hvm_see_fn see);
 	/** Call `see` for every field of the control block. */
 	void (*dump)(struct vcpu *v, hvm_see_fn see);
 	/** After HV_EXIT_REFUSED: call `say` for each broken rule, the hardware's word first. */
@@ -126,7 +135,19 @@ extern const struct hvm_ops svm_ops, vmx_ops;
 extern const struct hvm_ops *hvm;
 extern struct hvm_caps hvm_caps;
 
-/** Choose the back end and turn it on for the boot CPU; panics when there is none, and says why. */
+/** Choose the back end and turn it on for the boot CPU; ends the machine when there is none. */
 void hvm_init(void);
+
+/**
+ * The register with which firmware allows or forbids virtualization: VM_CR on AMD,
+ * IA32_FEATURE_CONTROL on Intel. Emulators have it fixed, so hvm_pretend() can stand in for it.
+ */
+u64 hvm_firmware_read(void);
+void hvm_firmware_write(u64 value);
+/**
+ * `firmware=locked`: as if it were forbidden; `open`: as if nobody had touched it. @return is it
+ * one?
+ */
+bool hvm_pretend(const char *firmware);
 
 #endif

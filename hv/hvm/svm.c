@@ -13,6 +13,7 @@
 #include "lib/string.h"
 #include "mm/npt.h"
 #include "mm/pmm.h"
+#include "x86/apic.h"
 #include "x86/insn.h"
 #include "x86/regs.h"
 
@@ -21,9 +22,11 @@
 /**
  * Find out whether this CPU has SVM and lets us use it.
  *
- * CPUID Fn8000_0001 ECX.SVM says that the CPU has it (15.4). VM_CR.SVMDIS says that firmware
- * turned it off; with VM_CR.LOCK set as well, only firmware can turn it on again. Then CPUID
- * Fn8000_000A has the number of ASIDs in EBX and the optional features in EDX.
+ * CPUID Fn8000_0001 ECX.SVM says that the CPU has it (15.4); ask for that leaf only if Fn8000_0000
+ * EAX says that Fn8000_000A exists. VM_CR.SVMDIS says that firmware turned it off (15.30.1);
+ * hvm_firmware_read() reads VM_CR. Then CPUID Fn8000_000A has the number of ASIDs in EBX, of which
+ * 0 is the host's, so we need two; and the optional features in EDX: nested paging, and saving the
+ * next RIP. Fn8000_0001 EDX bit 26 says that there are 1-GiB pages.
  *
  * @param caps  filled in
  * @param why   set to a sentence when the answer is no
@@ -38,7 +41,7 @@ static int svm_probe(struct hvm_caps *caps, const char **why)
 		*why = "this CPU has no AMD SVM (CPUID Fn8000_0001 ECX bit 2 is 0)";
 		return -ENODEV;
 	}
-	if (rdmsr(MSR_VM_CR) & VM_CR_SVMDIS) {
+	if (hvm_firmware_read() & VM_CR_SVMDIS) {
 		*why = "AMD SVM is turned off in the firmware's set-up (VM_CR.SVMDIS); turn on "
 		       "\"SVM Mode\" or \"Virtualization\" there";
 		return -EPERM;
@@ -96,9 +99,9 @@ static void svm_vm_fini(struct vm *vm)
 }
 
 /**
- * Clear both intercept bits of an MSR in the MSR permission map (15.11): bit 0 of a pair is for
- * reads, bit 1 for writes. Each of three ranges of 8192 MSRs has 2048 bytes of the map; an MSR
- * outside them always exits.
+ * Let a guest reach an MSR without an exit: clear both intercept bits of an MSR in the MSR
+ * permission map (15.11): bit 0 of a pair is for reads, bit 1 for writes. Each of three ranges of
+ * 8192 MSRs has 2048 bytes of the map; an MSR outside them always exits.
  */
 static void svm_msr_pass(struct vm *vm, u32 msr)
 {
@@ -227,32 +230,35 @@ static void svm_vcpu_put(struct vcpu *v) { }
 
 /* ---- Exits ---------------------------------------------------------------------------------- */
 
-/* The event whose delivery the exit cut short, from EXITINTINFO (15.7.2): it must go in again. */
-static void svm_decode_event(const struct vmcb *c, struct hv_event *e)
+/**
+ * An exit has cut the delivery of an event short: EXITINTINFO (15.7.2), whose valid bit is set,
+ * says which. Keep it in v->reinject; the next entry delivers it from the start.
+ *
+ * EXITINTINFO has the layout of EVENTINJ (15.20). INT n comes again by itself, as RIP is still at
+ * the instruction, and so do INT3 and INTO, which are exceptions 3 and 4: those must not go in
+ * twice, so v->reinject stays invalid for them.
+ */
+static void svm_requeue_event(struct vcpu *v)
 {
-	u64 info = c->exitintinfo;
-
-	*e = (struct hv_event){
+	u64 info = vmcb_of(v)->exitintinfo;
+	struct hv_event e = {
 		.type = info >> EVENTINJ_TYPE_SHIFT & 7,
 		.vector = info & EVENTINJ_VECTOR,
 		.has_error = info & EVENTINJ_EV,
 		.error = (u32)(info >> 32),
 	};
-	/* INT n, INT3 and INTO come again by themselves: RIP is still at the instruction. */
-	e->valid = e->type != HV_EVENT_SOFT &&
-		   !(e->type == HV_EVENT_EXCEPTION && (e->vector == 3 || e->vector == 4));
+
+	e.valid = e.type != HV_EVENT_SOFT &&
+		  !(e.type == HV_EVENT_EXCEPTION && (e.vector == 3 || e.vector == 4));
+	v->reinject = e;
 }
 
-/*
- * Where the next instruction is. Without the next-RIP feature the manual leaves it to us: `length`
- * bytes further, as long as nobody puts a prefix in front.
+/**
+ * IN and OUT (15.10.2): EXITINFO1 has the port in bits 31:16; bit 0 is set for IN, bit 2 for INS
+ * and OUTS, bit 3 for a REP prefix; bits 4, 5 and 6 stand for 1, 2 and 4 bytes. EXITINFO2 has the
+ * address of the next instruction. What an OUT writes is in RAX, which the VMCB has.
  */
-static inline u64 svm_next_rip(const struct vmcb *c, u32 length)
-{
-	return hvm_caps.next_rip ? c->nrip : c->rip + length;
-}
-
-static void svm_decode_io(const struct vmcb *c, struct hv_exit *x)
+__maybe_unused static void svm_decode_io(const struct vmcb *c, struct hv_exit *x)
 {
 	u64 info = c->exitinfo1;
 
@@ -267,7 +273,7 @@ static void svm_decode_io(const struct vmcb *c, struct hv_exit *x)
 }
 
 /* Exits whose code is one of a range: control registers, debug registers, exceptions. */
-static void svm_decode_range(const struct vmcb *c, struct hv_exit *x)
+__maybe_unused static void svm_decode_range(const struct vmcb *c, struct hv_exit *x)
 {
 	u32 code = x->code;
 
@@ -289,7 +295,7 @@ static void svm_decode_range(const struct vmcb *c, struct hv_exit *x)
 	}
 }
 
-static enum hv_exit_reason svm_reason(u32 code)
+__maybe_unused static enum hv_exit_reason svm_reason(u32 code)
 {
 	switch (code) {
 #define SVM_EXIT(code, name, reason) case code: return HV_EXIT_##reason;
@@ -299,8 +305,20 @@ static enum hv_exit_reason svm_reason(u32 code)
 }
 
 /**
- * Turn what VMRUN left in the VMCB (15.6, appendix C) into a neutral exit: the reason, the
- * addresses of this and of the next instruction, and the details that hv_exit has for the reason.
+ * Turn what VMRUN left in the VMCB (15.6, appendix C) into a neutral exit: the reason, the address
+ * of the instruction, and the details that hv_exit has for the reason.
+ *
+ * x->code is the low half of EXITCODE; svm_reason() knows what it means. The codes of control and
+ * debug registers and of exceptions are ranges: svm_decode_range() does those, and svm_decode_io()
+ * IN and OUT. RDMSR and WRMSR share a code: EXITINFO1 is 0 for RDMSR, 1 for WRMSR (15.11); the
+ * MSR's number is in ECX. x->memory of a nested page fault comes from EXITINFO1, an error code, and
+ * EXITINFO2, the guest physical address (15.25.6).
+ *
+ * x->value is the number that says most about the exit: the leaf of CPUID (EAX), the number of an
+ * MSR, RAX of a hypercall, the address of a nested page fault, the exception that an instruction
+ * which the guest does not have must give (RDPMC: #GP, others #UD); 0 where there is nothing to
+ * say. x->next_rip is 0, but for IN and OUT. RAX is in the VMCB, the other general registers in
+ * v->gpr.
  */
 static void svm_decode_exit(struct vcpu *v, struct hv_exit *x)
 {
@@ -309,40 +327,25 @@ static void svm_decode_exit(struct vcpu *v, struct hv_exit *x)
 	x->code = (u32)c->exitcode;
 	x->reason = svm_reason(x->code);
 	x->rip = c->rip;
-	x->value = 0;
-	if (c->exitintinfo & EVENTINJ_VALID)
-		svm_decode_event(c, &v->reinject);
 	x->next_rip = 0;
+	x->value = 0;
 
 	switch (x->code) {
 	case VMEXIT_CR0_READ ... VMEXIT_EXCP0 + 31:
 		svm_decode_range(c, x);
 		break;
 	case VMEXIT_CPUID:
-		x->next_rip = svm_next_rip(c, 2);
 		x->value = (u32)c->rax;
 		break;
 	case VMEXIT_VMMCALL:
-		x->next_rip = svm_next_rip(c, 3);
 		x->value = c->rax;
 		break;
 	case VMEXIT_IOIO:
 		svm_decode_io(c, x);
 		break;
 	case VMEXIT_MSR:
-		x->next_rip = svm_next_rip(c, 2);
 		x->reason = c->exitinfo1 ? HV_EXIT_WRMSR : HV_EXIT_RDMSR;
 		x->value = x->msr.index = (u32)v->gpr[HV_RCX];
-		break;
-	case VMEXIT_HLT:
-		x->next_rip = svm_next_rip(c, 1);
-		break;
-	case VMEXIT_INVD:
-	case VMEXIT_WBINVD:
-		x->next_rip = svm_next_rip(c, 2);
-		break;
-	case VMEXIT_XSETBV:
-		x->next_rip = svm_next_rip(c, 3);
 		break;
 	case VMEXIT_NPF:
 		x->value = x->memory.gpa = c->exitinfo2;
@@ -372,18 +375,60 @@ static void svm_run(struct vcpu *v, struct hv_exit *x)
 {
 	svm_trip(v);
 	svm_decode_exit(v, x);
+	if (vmcb_of(v)->exitintinfo & EVENTINJ_VALID)
+		svm_requeue_event(v);
 }
 
-static void svm_advance(struct vcpu *v, u64 next_rip)
+/**
+ * Go past the instruction that exited: to x->next_rip, if that is not 0; else to the VMCB's next
+ * RIP, if this CPU saves it (15.7.1); else as many bytes further as the instruction has without
+ * prefixes: CPUID, RDMSR, WRMSR, INVD, WBINVD 2; VMMCALL, XSETBV 3; HLT 1. No other instruction
+ * gets here.
+ *
+ * Then the instruction is done, so an interrupt shadow, which STI and MOV SS cast on one
+ * instruction, is over (15.21.5).
+ */
+static void svm_advance(struct vcpu *v, const struct hv_exit *x)
 {
 	struct vmcb *c = vmcb_of(v);
 
-	c->rip = next_rip;
+	if (x->next_rip)
+		c->rip = x->next_rip;
+	else if (hvm_caps.next_rip)
+		c->rip = c->nrip;
+	else if (x->reason == HV_EXIT_HLT)
+		c->rip += 1;
+	else if (x->reason == HV_EXIT_HYPERCALL || x->reason == HV_EXIT_XSETBV)
+		c->rip += 3;
+	else
+		c->rip += 2;
 	c->interrupt_shadow &= ~INTERRUPT_SHADOW;
+}
+
+/**
+ * See to it that the guest's run ends at TSC `tsc` or soon after, by an interrupt of the host's:
+ * the CPU's own timer makes one from time to time anyway, and INTERCEPT_INTR makes it an exit. If
+ * it would come too late, let it come sooner. A `tsc` in the past means: as soon as may be.
+ */
+static void svm_deadline(struct vcpu *v, u64 tsc)
+{
+	s64 left = (s64)(tsc - rdtsc());
+	u64 ticks = left > 0 ? (u64)left : 1;
+
+	if (ticks < apic_timer_left())
+		apic_timer_shorten(ticks);
 }
 
 /* ---- Events --------------------------------------------------------------------------------- */
 
+/**
+ * Put an event into EVENTINJ (15.20); the next VMRUN delivers it through the guest's IDT as if it
+ * had happened there.
+ *
+ * EVENTINJ has the vector in bits 7:0, the type in bits 10:8 (the numbers of enum hv_event_type are
+ * these), bit 11 for an error code, bit 31: valid; the error code is the upper half. After an NMI
+ * the guest takes no other until its IRET: intercept IRET (the exit is the NMI's window).
+ */
 static void svm_inject(struct vcpu *v, const struct hv_event *e)
 {
 	struct vmcb *c = vmcb_of(v);
@@ -391,10 +436,14 @@ static void svm_inject(struct vcpu *v, const struct hv_event *e)
 	c->eventinj = e->vector | (u64)e->type << EVENTINJ_TYPE_SHIFT | EVENTINJ_VALID;
 	if (e->has_error)
 		c->eventinj |= EVENTINJ_EV | (u64)e->error << 32;
-	if (e->type == HV_EVENT_NMI)	/* the next NMI waits until this one's handler ends */
+	if (e->type == HV_EVENT_NMI)
 		c->intercept_misc1 |= INTERCEPT_IRET;
 }
 
+/*
+ * Could the guest take an event right now? Both kinds wait while STI or MOV SS hold events back for
+ * an instruction. An interrupt also waits for RFLAGS.IF, an NMI for the IRET of the NMI before it.
+ */
 static bool svm_ready(struct vcpu *v, enum hv_event_type type)
 {
 	const struct vmcb *c = vmcb_of(v);
@@ -406,9 +455,14 @@ static bool svm_ready(struct vcpu *v, enum hv_event_type type)
 	return c->rflags & RFLAGS_IF;
 }
 
-/*
- * An interrupt window is a virtual interrupt that is never delivered: its intercept comes first, at
- * the moment when it could be (15.21.4). An NMI's window opens with the IRET that ends the last.
+/**
+ * Ask for an exit as soon as the guest could take an event, or take the request back.
+ *
+ * An interrupt window is a virtual interrupt that is never delivered (15.21.4): set V_IRQ with a
+ * priority that always wins (V_INTR_PRIO, V_IGN_TPR) and vector 0, and INTERCEPT_VINTR, which makes
+ * an exit of it at the moment when it could be delivered. Taken back: all four are clear. An NMI's
+ * window opens with the IRET that ends the handler of the last, which svm_inject() has intercepted.
+ * There is nothing to ask for; to take it back, stop intercepting IRET.
  */
 static void svm_window(struct vcpu *v, enum hv_event_type type, bool on)
 {
@@ -446,6 +500,10 @@ static void svm_see_cpu(struct cpu *cpu, hvm_see_fn see)
 {
 	see("EFER", rdmsr(MSR_EFER));
 	see("VM_HSAVE_PA", rdmsr(MSR_VM_HSAVE_PA));
+	see("VM_HSAVE_PA is our page", cpu->hvm_area &&
+	    rdmsr(MSR_VM_HSAVE_PA) == virt_to_phys(cpu->hvm_area).v);
+	see("host VMCB is a page", cpu->host_vmcb &&
+	    cpu->host_vmcb_hpa.v == virt_to_phys(cpu->host_vmcb).v);
 }
 
 static void svm_see_segment(hvm_see_fn see, const char *name, const struct vmcb_segment *s)
@@ -527,6 +585,7 @@ const struct hvm_ops svm_ops = {
 	.inject = svm_inject,
 	.ready = svm_ready,
 	.window = svm_window,
+	.deadline = svm_deadline,
 	.flush = svm_flush,
 	.pte = npt_entry,
 	.see_cpu = svm_see_cpu,

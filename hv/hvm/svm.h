@@ -139,8 +139,6 @@ enum svm_exit {
 #define CPUID_SVM_NP		BIT(0)	/* EDX */
 #define CPUID_SVM_NRIPS		BIT(3)
 #define CPUID_8000_0001_ECX_SVM	BIT(2)
-#define VM_CR_LOCK		BIT(3)
-#define VM_CR_SVMDIS		BIT(4)
 
 #define IOPM_PAGES	3	/* a bit for each port (15.10.1) */
 #define MSRPM_PAGES	2	/* two bits for each MSR of three ranges (15.11) */

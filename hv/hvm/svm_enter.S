@@ -5,6 +5,7 @@
  * (APM vol. 2, 15.5.1). VMLOAD and VMSAVE do FS GS TR LDTR and the SYSCALL and SYSENTER registers
  * (15.5.2). The other general-purpose registers are ours to switch, here.
  */
+#include "lib/lab.h"
 #include "x86/asm.h"
 
 	.text

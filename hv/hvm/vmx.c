@@ -22,13 +22,13 @@ static_assert(HOST_RSP == VMCS_HOST_RSP && HOST_RIP == VMCS_HOST_RIP, "vmx_enter
 /**
  * Find out whether this CPU has VMX, with what we need of it, and lets us use it.
  *
- * CPUID.1:ECX.VMX says that the CPU has it (23.6). IA32_FEATURE_CONTROL (23.7) says whether VMXON
- * is allowed: with the lock bit set and the VMXON bit clear, firmware forbade it; with the lock
- * bit clear, vmx_cpu_on() may still allow it. The upper half of a capability MSR has a 1 for each
- * control that may be 1 (A.3): we need the secondary controls, and among those EPT and
- * unrestricted guest; loading IA32_PAT and IA32_EFER at VM entry and VM exit; and EPT with 4-level
- * tables in write-back memory (A.10). A capability MSR may only be read when the one above it in
- * `needs` said that it is there.
+ * CPUID.1:ECX.VMX says that the CPU has it (23.6). IA32_FEATURE_CONTROL (23.7), which
+ * hvm_firmware_read() reads, says whether VMXON is allowed: with the lock bit set and the VMXON bit
+ * clear, firmware forbade it; with the lock bit clear, vmx_cpu_on() may still allow it. The upper
+ * half of a capability MSR has a 1 for each control that may be 1 (A.3): we need the secondary
+ * controls, and among those EPT and unrestricted guest; loading IA32_PAT and IA32_EFER at VM entry
+ * and VM exit; and EPT with 4-level tables in write-back memory (A.10). A capability MSR may only
+ * be read when the one above it in `needs` said that it is there.
  *
  * @param caps  filled in: 65535 VPIDs when the CPU has those, 1-GiB pages from A.10
  * @param why   set to a sentence when the answer is no
@@ -60,7 +60,7 @@ static int vmx_probe(struct hvm_caps *caps, const char **why)
 		*why = "this CPU has no Intel VMX (CPUID.1:ECX bit 5 is 0)";
 		return -ENODEV;
 	}
-	feature = rdmsr(MSR_FEATURE_CONTROL);
+	feature = hvm_firmware_read();
 	if ((feature & FEATURE_CONTROL_LOCK) && !(feature & FEATURE_CONTROL_VMXON)) {
 		*why = "Intel VMX is turned off in the firmware's set-up (IA32_FEATURE_CONTROL is "
 		       "locked); turn on \"VT-x\" or \"Virtualization\" there";
@@ -85,7 +85,8 @@ static int vmx_probe(struct hvm_caps *caps, const char **why)
 /**
  * Turn VMX on for this CPU (23.7, 23.8).
  *
- * Allow VMXON in IA32_FEATURE_CONTROL and lock it, unless it is locked already. Give CR0 and CR4
+ * Allow VMXON in IA32_FEATURE_CONTROL and lock it, unless it is locked already:
+ * hvm_firmware_read(), hvm_firmware_write(). Give CR0 and CR4
  * the bits that VMX operation fixes: IA32_VMX_CRn_FIXED0 has those that must be 1, FIXED1 those
  * that may be; CR4.VMXE is the one that VMXON itself asks for. Then VMXON, with a page that begins
  * with the revision identifier from IA32_VMX_BASIC (24.11.5); the CPU keeps the page, in
@@ -95,10 +96,10 @@ static int vmx_probe(struct hvm_caps *caps, const char **why)
  */
 static int vmx_cpu_on(struct cpu *cpu)
 {
-	u64 feature = rdmsr(MSR_FEATURE_CONTROL);
+	u64 feature = hvm_firmware_read();
 
 	if (!(feature & FEATURE_CONTROL_LOCK))
-		wrmsr(MSR_FEATURE_CONTROL, feature | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMXON);
+		hvm_firmware_write(feature | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMXON);
 	else if (!(feature & FEATURE_CONTROL_VMXON))
 		return -EPERM;
 
@@ -506,10 +507,12 @@ static void vmx_vcpu_put(struct vcpu *v)
 
 static void vmx_see_cpu(struct cpu *cpu, hvm_see_fn see)
 {
-	see("IA32_FEATURE_CONTROL", rdmsr(MSR_FEATURE_CONTROL));
+	see("IA32_FEATURE_CONTROL", hvm_firmware_read());
 	see("CR0", read_cr0());
 	see("CR4", read_cr4());
 	see("VMXON region", *(u32 *)cpu->hvm_area);
+	cpu->hvm_area = NULL;
+	see("second VMXON", (u64)-vmx_cpu_on(cpu));	/* in VMX operation it must fail (30.3) */
 }
 
 static void vmx_dump(struct vcpu *v, hvm_see_fn see)
@@ -554,9 +557,11 @@ const struct hvm_ops vmx_ops = {
 	.inject = vmx_inject,
 	.ready = vmx_ready,
 	.window = vmx_window,
+	.deadline = vmx_deadline,
 	.flush = vmx_flush,
 	.pte = ept_entry,
 	.see_cpu = vmx_see_cpu,
+	.see_failures = vmx_see_failures,
 	.dump = vmx_dump,
 	.explain = vmx_explain,
 };

@@ -60,9 +60,7 @@ enum vmx_exit {
 #define VPID_CAP_INVVPID_ALL		BIT(42)
 #define MSR_IA32_VMX_TRUE_PINBASED_CTLS	0x48d	/* and the other three, in the same order */
 
-/* IA32_FEATURE_CONTROL (23.7) and CPUID.1:ECX (23.6) */
-#define FEATURE_CONTROL_LOCK		BIT(0)
-#define FEATURE_CONTROL_VMXON		BIT(2)	/* outside SMX */
+/* CPUID.1:ECX (23.6) */
 #define CPUID_1_ECX_VMX			BIT(5)
 
 /* Pin-based VM-execution controls (24.6.1) */
@@ -220,12 +218,14 @@ enum vmx_status vmx_enter(u64 *gpr, bool launched);
 /* vmx_exit.c */
 int vmx_trip(struct vcpu *v);
 void vmx_run(struct vcpu *v, struct hv_exit *x);
-void vmx_advance(struct vcpu *v, u64 next_rip);
+void vmx_see_failures(struct vcpu *v, hvm_see_fn see);
+void vmx_advance(struct vcpu *v, const struct hv_exit *x);
 
 /* vmx_event.c */
 void vmx_inject(struct vcpu *v, const struct hv_event *e);
 bool vmx_ready(struct vcpu *v, enum hv_event_type type);
 void vmx_window(struct vcpu *v, enum hv_event_type type, bool on);
+void vmx_deadline(struct vcpu *v, u64 tsc);
 
 /*
  * vmx_cr.c: the registers that decide the guest's mode. They are read, checked and written

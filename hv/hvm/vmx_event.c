@@ -1,6 +1,7 @@
 /* Intel VMX: events into the guest, and the windows in which it can take them. */
 #include "hvm/vmx.h"
 #include "lib/lab.h"
+#include "x86/insn.h"
 #include "x86/regs.h"
 
 /**
@@ -59,4 +60,25 @@ void vmx_window(struct vcpu *v, enum hv_event_type type, bool on)
 		return;
 	v->vmx_proc = proc;
 	vmwrite(PROC_BASED_VM_EXEC_CONTROL, proc);
+}
+
+/**
+ * See to it that the guest's run ends at TSC `tsc` or soon after: the preemption timer counts down
+ * from VMX_PREEMPTION_TIMER_VALUE, 32 bits, which each entry loads anew (25.5.1). It counts when
+ * bit IA32_VMX_MISC[4:0] of the TSC changes (A.6). A `tsc` in the past means: at once. The run
+ * never lasts longer than VMX_WATCHDOG_TICKS. A CPU without the timer is left to the host's own
+ * interrupts.
+ */
+void vmx_deadline(struct vcpu *v, u64 tsc)
+{
+	u64 rate = rdmsr(MSR_IA32_VMX_MISC) & VMX_MISC_TIMER_RATE;
+	s64 left = (s64)(tsc - rdtsc());
+
+	if (!(vmread(PIN_BASED_VM_EXEC_CONTROL) & PIN_PREEMPTION_TIMER))
+		return;
+	if (left < 0)
+		left = 0;
+	if (left > VMX_WATCHDOG_TICKS)
+		left = VMX_WATCHDOG_TICKS;
+	vmwrite(VMX_PREEMPTION_TIMER_VALUE, (u64)left >> rate);
 }

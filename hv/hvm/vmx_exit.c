@@ -8,12 +8,6 @@
 #include "x86/insn.h"
 #include "x86/regs.h"
 
-/* Exits by an instruction: these tell its length (27.2.5), so where the next one is. */
-#define INSN_EXITS \
-	(BIT(HV_EXIT_CPUID) | BIT(HV_EXIT_RDMSR) | BIT(HV_EXIT_WRMSR) | BIT(HV_EXIT_IO) | \
-	 BIT(HV_EXIT_HLT) | BIT(HV_EXIT_HYPERCALL) | BIT(HV_EXIT_CR) | BIT(HV_EXIT_DR) | \
-	 BIT(HV_EXIT_XSETBV) | BIT(HV_EXIT_WBINVD) | BIT(HV_EXIT_INSN))
-
 __maybe_unused static enum hv_exit_reason vmx_reason(u32 basic)
 {
 	static const u8 reasons[] = {
@@ -23,19 +17,6 @@ __maybe_unused static enum hv_exit_reason vmx_reason(u32 basic)
 	static_assert(HV_EXIT_UNKNOWN == 0, "the gaps between the numbers are zeros");
 
 	return basic < ARRAY_SIZE(reasons) ? reasons[basic] : HV_EXIT_UNKNOWN;
-}
-
-/**
- * The address after the instruction at `rip` that caused this exit. Outside 64-bit mode EIP wraps
- * at 4 GiB; CS has L set only in 64-bit mode. Where no border is crossed, one VMREAD is saved.
- */
-__maybe_unused static u64 vmx_next_rip(u64 rip)
-{
-	u64 next = rip + vmread(VM_EXIT_INSTRUCTION_LENGTH);
-
-	if ((rip ^ next) >> 32 && !(vmread(GUEST_CS_ACCESS_RIGHTS) & SEG_L))
-		next = (u32)next;
-	return next;
 }
 
 /* ---- Details of one reason ------------------------------------------------------------------ */
@@ -76,26 +57,37 @@ __maybe_unused static void vmx_decode_cr(struct hv_exit *x)
 	x->value = x->cr.cr;
 }
 
-/*
- * The event whose delivery the exit cut short (27.2.4). INT1, INT3 and INTO have types of their own
- * (5 and 6); to put such an event back in, it is enough to know it as software and how long.
+/**
+ * An exit has cut the delivery of an event short: IDT_VECTORING_INFO, whose valid bit is set, says
+ * which (27.2.4). Keep it in v->reinject; the next entry delivers it from the start.
+ *
+ * The field has the layout of VM_ENTRY_INTERRUPTION_INFO (24.8.3), the error code is in
+ * IDT_VECTORING_ERROR_CODE. INT n, INT1, INT3 and INTO (types 4, 5 and 6) all go back in as
+ * HV_EVENT_SOFT, with the length of the instruction; the VMCS has it, as for an exit by an
+ * instruction.
  */
-static void vmx_decode_event(struct hv_event *e)
+static void vmx_requeue_event(struct vcpu *v)
 {
 	u64 info = vmread(IDT_VECTORING_INFO);
-
-	if (!(info & EVENT_VALID))
-		return;
-	*e = (struct hv_event){
+	struct hv_event e = {
 		.valid = true,
 		.type = EVENT_TYPE(info) < HV_EVENT_SOFT ? EVENT_TYPE(info) : HV_EVENT_SOFT,
 		.vector = info & EVENT_VECTOR,
 		.has_error = info & EVENT_ERROR_CODE,
 	};
-	if (e->has_error)
-		e->error = (u32)vmread(IDT_VECTORING_ERROR_CODE);
-	if (e->type == HV_EVENT_SOFT)
-		e->insn_len = (u8)vmread(VM_EXIT_INSTRUCTION_LENGTH);
+
+	if (e.has_error)
+		e.error = (u32)vmread(IDT_VECTORING_ERROR_CODE);
+	if (e.type == HV_EVENT_SOFT)
+		e.insn_len = (u8)vmread(VM_EXIT_INSTRUCTION_LENGTH);
+	v->reinject = e;
+}
+
+/* Exits in the middle of an event's delivery: memory and exceptions can do that. */
+static void vmx_look_for_event(struct vcpu *v)
+{
+	if (vmread(IDT_VECTORING_INFO) & EVENT_VALID)
+		vmx_requeue_event(v);
 }
 
 /*
@@ -117,7 +109,7 @@ __maybe_unused static void vmx_decode_memory(struct vcpu *v, struct hv_exit *x)
 {
 	u64 q = vmread(EXIT_QUALIFICATION);
 
-	vmx_decode_event(&v->reinject);
+	vmx_look_for_event(v);
 	if (q & EVENT_NMI_UNBLOCKING)
 		vmx_block_nmi_again(v);
 	x->memory.gpa = vmread(GUEST_PHYSICAL_ADDRESS);
@@ -136,7 +128,7 @@ static void vmx_decode_exception(struct vcpu *v, struct hv_exit *x)
 {
 	u64 info = vmread(VM_EXIT_INTERRUPTION_INFO);
 
-	vmx_decode_event(&v->reinject);
+	vmx_look_for_event(v);
 	if (EVENT_TYPE(info) == HV_EVENT_NMI) {
 		x->reason = HV_EXIT_HOST_NMI;
 		asm volatile("int $2");
@@ -157,16 +149,15 @@ static void vmx_decode_exception(struct vcpu *v, struct hv_exit *x)
 
 /**
  * Turn what a VM exit left in the VMCS (27.2, appendix C) into a neutral exit: the reason, the
- * addresses of this and of the next instruction, and the details that hv_exit has for the reason.
+ * address of the instruction, and the details that hv_exit has for the reason.
  *
  * VM_EXIT_REASON has the basic reason in bits 15:0, which vmx_reason() knows; that is x->code.
- * Bit 31 is set when the entry failed: the guest has not run, and x->reason is HV_EXIT_REFUSED.
- * x->next_rip is vmx_next_rip() for the reasons in INSN_EXITS and 0 for others, whose instruction
- * length is not defined. x->value is the number that says most about the exit: the leaf of CPUID
- * (EAX), the number of an MSR (ECX), RAX of a hypercall, the exception that an instruction which
- * the guest does not have must give (RDPMC: #GP, others #UD), the qualification of a failed entry;
- * 0 where there is nothing to say. I/O, control registers, memory and exceptions have functions of
- * their own, above. The last two may find that an event was being delivered: v->reinject gets it.
+ * x->value is the number that says most about the exit: the leaf of CPUID (EAX), the number of an
+ * MSR (ECX), RAX of a hypercall, the exception that an instruction which the guest does not have
+ * must give (RDPMC: #GP, others #UD), the qualification of a failed entry; 0 where there is nothing
+ * to say. I/O, control registers, memory and exceptions have functions of their own, above, that
+ * set it. x->next_rip is 0: VMREADs take time, and vmx_advance() reads the length when it is
+ * needed.
  */
 static void vmx_decode_exit(struct vcpu *v, struct hv_exit *x)
 {
@@ -175,7 +166,7 @@ static void vmx_decode_exit(struct vcpu *v, struct hv_exit *x)
 	x->code = reason & EXIT_REASON_BASIC;
 	x->reason = vmx_reason(x->code);
 	x->rip = vmread(GUEST_RIP);
-	x->next_rip = BIT(x->reason) & INSN_EXITS ? vmx_next_rip(x->rip) : 0;
+	x->next_rip = 0;
 	x->value = 0;
 
 	switch (x->reason) {
@@ -231,6 +222,15 @@ int vmx_trip(struct vcpu *v)
 	return status;
 }
 
+/* Entries that fail at once: VMLAUNCH of what was launched already; and without a current VMCS. */
+void vmx_see_failures(struct vcpu *v, hvm_see_fn see)
+{
+	see("launched again", vmx_enter(v->gpr, false));
+	vmclear(v->cb_hpa);
+	see("no current VMCS", vmx_enter(v->gpr, true));
+	v->launched = false;
+}
+
 void vmx_run(struct vcpu *v, struct hv_exit *x)
 {
 	int status = vmx_trip(v);
@@ -241,11 +241,21 @@ void vmx_run(struct vcpu *v, struct hv_exit *x)
 		vmx_decode_failure(x, (enum vmx_status)status);
 }
 
-void vmx_advance(struct vcpu *v, u64 next_rip)
+/**
+ * Go past the instruction that exited: RIP grows by VM_EXIT_INSTRUCTION_LENGTH (27.2.5). Outside
+ * 64-bit mode EIP wraps at 4 GiB; CS has L set only in 64-bit mode.
+ *
+ * Then the instruction is done, so blocking by STI or by MOV SS, which lasts for one instruction,
+ * is over (24.4.2).
+ */
+void vmx_advance(struct vcpu *v, const struct hv_exit *x)
 {
+	u64 next = x->next_rip ?: x->rip + vmread(VM_EXIT_INSTRUCTION_LENGTH);
 	u64 blocking = vmread(GUEST_INTERRUPTIBILITY_STATE);
 
-	vmwrite(GUEST_RIP, next_rip);
+	if ((x->rip ^ next) >> 32 && !(vmread(GUEST_CS_ACCESS_RIGHTS) & SEG_L))
+		next = (u32)next;
+	vmwrite(GUEST_RIP, next);
 	if (blocking & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS))
 		vmwrite(GUEST_INTERRUPTIBILITY_STATE,
 			blocking & ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS));

@@ -37,4 +37,11 @@ static inline struct list_node *list_take_first(struct list_node *head)
 	return n;
 }
 
+/** Take `n` out of the list that it is in. */
+static inline void list_remove(struct list_node *n)
+{
+	n->prev->next = n->next;
+	n->next->prev = n->prev;
+}
+
 #endif

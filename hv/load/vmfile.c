@@ -262,6 +262,14 @@ static void parse_budget(struct parser *p, struct vmfile_vm *vm)
 	vm->budget = parse_number(p, 1, UINT64_MAX, "a number of TSC ticks, at least 1");
 }
 
+static void parse_late(struct parser *p, struct vmfile_vm *vm)
+{
+	vm->late = parse_number(p, 0, VMFILE_MAX_MEMORY, "an address");
+	if (p->token == NUMBER && (p->number | vm->late) % 4096)
+		fail(p, "address and size in multiples of 4K");
+	vm->late_size = parse_number(p, KiB(4), MiB(16), "a size from 4K to 16M");
+}
+
 static void parse_bare(struct parser *p, struct vmfile_vm *vm)
 {
 	vm->bare = true;
@@ -273,7 +281,7 @@ static const struct {
 } settings[] = {
 	{ "memory", parse_memory }, { "kernel", parse_kernel }, { "load", parse_load },
 	{ "mode", parse_mode },	    { "args", parse_args },	{ "exits", parse_exits },
-	{ "budget", parse_budget }, { "bare", parse_bare },
+	{ "budget", parse_budget }, { "late", parse_late },	{ "bare", parse_bare },
 };
 
 static void parse_setting(struct parser *p, struct vmfile_vm *vm)
@@ -285,7 +293,7 @@ static void parse_setting(struct parser *p, struct vmfile_vm *vm)
 			return;
 		}
 	}
-	fail(p, "memory, kernel, load, mode, args, exits, budget, bare or \"}\"");
+	fail(p, "memory, kernel, load, mode, args, exits, budget, late, bare or \"}\"");
 }
 
 static void parse_vm(struct parser *p, struct vmfile_vm *vms, u32 count)

@@ -11,6 +11,7 @@
  *             args 0x1234 0x5678      # found in RDI and RSI at the start
  *             exits 1                 # stop after so many exits, and show the registers
  *             budget 5000000          # stop after so many TSC ticks
+ *             late 0x40000000 64K     # memory that is there once the guest touches it
  *             bare                    # emulate nothing: stop at the first exit, show the registers
  *     }
  */
@@ -34,6 +35,7 @@ struct vmfile_vm {
 	u64 args[2];
 	u64 exits;		/**< 0: no limit */
 	u64 budget;		/**< TSC ticks, 0: no limit */
+	u64 late, late_size;	/**< late memory: guest physical address, and bytes, or 0 */
 	bool bare;
 };
 

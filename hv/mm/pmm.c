@@ -140,6 +140,13 @@ void pmm_free(void *va, u64 pages)
 		hint = page;
 }
 
+/* Whoever still has the address shall not find there what he left. */
+void page_free(void *va)
+{
+	memset(va, 0x6b, PAGE_SIZE);
+	pmm_free(va, 1);
+}
+
 u64 pmm_free_pages(void) { return free_pages; }
 u64 pmm_total_pages(void) { return total_pages; }
 u64 pmm_top(void) { return top_page * PAGE_SIZE; }

@@ -31,7 +31,7 @@ void pmm_free(void *va, u64 pages);
 
 /** One zeroed page, or NULL. */
 static inline void *page_alloc(void) { return pmm_alloc(1, PAGE_SIZE); }
-static inline void page_free(void *va) { pmm_free(va, 1); }
+void page_free(void *va);
 
 u64 pmm_free_pages(void);
 u64 pmm_total_pages(void);

@@ -59,10 +59,34 @@ static void exit_port(void *dev, u16 offset, u8 size, bool in, u32 *value)
 
 static int devices(struct vmm_vm *vm)
 {
+	vpic_reset(&vm->pic);
 	vm->uart.send = uart_send;
 	vm->uart.ctx = vm;
 	return bus_claim(&vm->bus, VUART_PORT, VUART_PORTS, vuart_access, &vm->uart) ?:
+	       bus_claim(&vm->bus, VPIC_MASTER, VPIC_PORTS, vpic_master_access, &vm->pic) ?:
+	       bus_claim(&vm->bus, VPIC_SLAVE, VPIC_PORTS, vpic_slave_access, &vm->pic) ?:
+	       bus_claim(&vm->bus, VPIC_ELCR, VPIC_PORTS, vpic_elcr_access, &vm->pic) ?:
 	       bus_claim(&vm->bus, EXIT_PORT, 1, exit_port, vm);
+}
+
+/* Memory that is there once the guest touches it: is `gpa` in it, and not there yet? */
+static bool late_memory(struct vmm_vm *vm, u64 gpa)
+{
+	const struct vmfile_vm *c = &vm->config;
+
+	return gpa - c->late < c->late_size &&
+	       !hv_gpa_map(vm->id, c->late, c->late_size, HV_PROT_ALL);
+}
+
+/* The interrupt controller's wish becomes an event, once the last one has gone in. */
+static __noinline void interrupt(struct vmm_vm *vm)
+{
+	struct hv_event e = { .type = HV_EVENT_INTR };
+
+	if (vpic_wants(&vm->pic) && !hv_vcpu_pending(vm->id, 0)) {
+		e.vector = vpic_acknowledge(&vm->pic);
+		hv_vcpu_inject(vm->id, 0, &e);	/* a vector below 32 is the guest's mistake */
+	}
 }
 
 /* ---- The loop ------------------------------------------------------------------------------- */
@@ -79,10 +103,17 @@ static void handle(struct vmm_vm *vm, struct hv_exit *x)
 	case HV_EXIT_HLT:
 		end(vm, "halt");
 		break;
+	case HV_EXIT_TIMER:
+		vpic_line(&vm->pic, 0, true);
+		vpic_line(&vm->pic, 0, false);
+		break;
+	case HV_EXIT_MEMORY:
+		if (!late_memory(vm, x->memory.gpa))
+			fail(vm, "memory");
+		break;
 	case HV_EXIT_SHUTDOWN:
 	case HV_EXIT_REFUSED:
 	case HV_EXIT_BUDGET:
-	case HV_EXIT_MEMORY:
 		fail(vm, hv_exit_name(x->reason));
 		break;
 	default:
@@ -96,6 +127,24 @@ static void report_refusal(const struct vmm_vm *vm)
 
 	for (u32 n = 0; !hv_vcpu_refusal(vm->id, 0, n, &r); n++)
 		vmm_printf("vm %s refused: %s (%s)\n", vm->config.name, r.sentence, r.section);
+}
+
+/* The last exit, with the details that its reason has. */
+static void report_exit(const char *name, const struct hv_exit *x)
+{
+	vmm_printf("vm %s state exit.rip=0x%lx exit.next=0x%lx exit.value=0x%lx\n", name, x->rip,
+		   x->next_rip, x->value);
+	if (x->reason == HV_EXIT_IO)
+		vmm_printf("vm %s state exit.port=0x%x exit.size=0x%x exit.in=0x%x exit.string=0x%x"
+			   " exit.rep=0x%x exit.data=0x%x\n", name, x->io.port, x->io.size,
+			   x->io.in, x->io.string, x->io.rep, x->io.data);
+	else if (x->reason == HV_EXIT_MEMORY)
+		vmm_printf("vm %s state exit.gpa=0x%lx exit.write=0x%x exit.fetch=0x%x"
+			   " exit.present=0x%x\n", name, x->memory.gpa, x->memory.write,
+			   x->memory.fetch, x->memory.present);
+	else if (x->reason == HV_EXIT_EXCEPTION)
+		vmm_printf("vm %s state exit.vector=0x%x exit.error=0x%x\n", name,
+			   x->exception.vector, x->exception.error);
 }
 
 /* What a person, and the grader, want to know of a vCPU that stopped. */
@@ -127,6 +176,9 @@ static void report_state(const struct vmm_vm *vm, const struct hv_exit *x)
 	vmm_printf("vm %s state gdtr.base=0x%lx gdtr.limit=0x%x idtr.base=0x%lx idtr.limit=0x%x\n",
 		   name, s.gdtr.base, s.gdtr.limit, s.idtr.base, s.idtr.limit);
 	vmm_printf("vm %s state dr6=0x%lx dr7=0x%lx pat=0x%lx\n", name, s.dr6, s.dr7, s.pat);
+	vmm_printf("vm %s state shadow=0x%lx nmi.blocked=0x%lx\n", name, s.interrupt_shadow,
+		   s.nmi_blocked);
+	report_exit(name, x);
 }
 
 /* One vCPU's thread. `arg` is the index of its VM. */
@@ -148,6 +200,8 @@ static void vcpu_thread(u64 arg)
 			end(vm, hv_exit_name(x.reason));
 		else
 			handle(vm, &x);
+		if (!vpic_idle(&vm->pic))
+			interrupt(vm);
 	}
 	vmm_printf("vm %s stopped reason=%s status=%u exits=%lu rip=0x%lx\n", vm->config.name,
 		   vm->reason, vm->status, vm->exits, x.rip);

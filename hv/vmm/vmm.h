@@ -8,6 +8,7 @@
 
 #include "api.h"
 #include "dev/bus.h"
+#include "dev/vpic.h"
 #include "dev/vuart.h"
 #include "load/vmfile.h"
 
@@ -19,6 +20,7 @@ struct vmm_vm {
 	int id;				/**< of the core */
 	struct vmfile_vm config;	/**< what the VM file says */
 	struct bus bus;
+	struct vpic pic;
 	struct vuart uart;
 	bool ended;
 	const char *reason;		/**< why it ended */

@@ -14,7 +14,6 @@
 #define SVR_ENABLE	BIT(8)
 #define APIC_LVT_TIMER	0x320
 #define LVT_MASKED	BIT(16)
-#define TIMER_PERIODIC	BIT(17)
 #define APIC_TIMER_INITIAL 0x380
 #define APIC_TIMER_CURRENT 0x390
 #define APIC_TIMER_DIVIDE  0x3e0
@@ -43,22 +42,46 @@ u32 apic_id(void)
 	return *reg(APIC_ID) >> 24;
 }
 
-void apic_timer_periodic(u64 ticks)
+/* What the timer counts while the TSC counts WATCH, and the interval that it goes back to. */
+#define WATCH 100000ull
+static u64 counted;
+static u32 interval;
+
+static u32 count_of(u64 ticks)
 {
-	/* How fast does the timer count beside the TSC? Watch both for a while. */
-	const u64 watch = 100000;
-	u64 start = rdtsc(), counted;
+	u64 count = ticks * counted / WATCH;
 
-	*reg(APIC_TIMER_INITIAL) = 0xffffffff;
-	while (rdtsc() - start < watch)
-		pause();
-	counted = 0xffffffff - *reg(APIC_TIMER_CURRENT);
-
-	*reg(APIC_LVT_TIMER) = TIMER_PERIODIC | VECTOR_TIMER;
-	*reg(APIC_TIMER_INITIAL) = (u32)(ticks * counted / watch) ?: 1;
+	return count > UINT32_MAX ? UINT32_MAX : (u32)count ?: 1;
 }
 
-void apic_eoi(void)
+void apic_timer_start(u64 ticks)
+{
+	u64 start = rdtsc();
+
+	*reg(APIC_TIMER_INITIAL) = 0xffffffff;
+	while (rdtsc() - start < WATCH)
+		pause();
+	counted = 0xffffffff - *reg(APIC_TIMER_CURRENT) ?: 1;
+
+	interval = ticks ? count_of(ticks) : 0;
+	*reg(APIC_LVT_TIMER) = VECTOR_TIMER;
+	*reg(APIC_TIMER_INITIAL) = interval;
+}
+
+u64 apic_timer_left(void)
+{
+	u32 count = *reg(APIC_TIMER_CURRENT);
+
+	return count ? count * WATCH / counted : UINT64_MAX;
+}
+
+void apic_timer_shorten(u64 ticks)
+{
+	*reg(APIC_TIMER_INITIAL) = count_of(ticks);
+}
+
+void apic_timer_done(void)
 {
 	*reg(APIC_EOI) = 0;
+	*reg(APIC_TIMER_INITIAL) = interval;
 }

@@ -40,7 +40,9 @@
 #define XCR0_AVX512	(BIT(5) | BIT(6) | BIT(7))
 
 /* Model-specific registers (SDM vol. 4; APM vol. 2, appendix A) */
-#define MSR_FEATURE_CONTROL	0x3a
+#define MSR_FEATURE_CONTROL	0x3a	/* IA32_FEATURE_CONTROL, Intel (SDM vol. 3, 23.7) */
+#define FEATURE_CONTROL_LOCK	BIT(0)
+#define FEATURE_CONTROL_VMXON	BIT(2)	/* outside SMX */
 #define MSR_SYSENTER_CS		0x174
 #define MSR_SYSENTER_ESP	0x175
 #define MSR_SYSENTER_EIP	0x176
@@ -55,7 +57,9 @@
 #define MSR_GS_BASE		0xc0000101
 #define MSR_KERNEL_GS_BASE	0xc0000102
 #define MSR_TSC_AUX		0xc0000103
-#define MSR_VM_CR		0xc0010114	/* AMD */
+#define MSR_VM_CR		0xc0010114	/* AMD (APM vol. 2, 15.30.1) */
+#define VM_CR_LOCK		BIT(3)
+#define VM_CR_SVMDIS		BIT(4)
 #define MSR_VM_HSAVE_PA		0xc0010117	/* AMD */
 
 /* PAT after reset: WB WT UC- UC, twice (SDM vol. 3, 11.12.4) */

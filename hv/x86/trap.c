@@ -22,7 +22,7 @@ void trap(struct trap_frame *f)
 	case EXC_DB:
 		return;		/* we never ask for one: a guest's, that Bochs brings out with it */
 	case VECTOR_TIMER:
-		apic_eoi();
+		apic_timer_done();
 		return;
 	case VECTOR_SPURIOUS:
 		return;
