@@ -7,6 +7,10 @@
  *   controls  a vCPU's control block has its controls
  *   guest     ... and the guest's state
  *   enter     the guest has run twice: the control block as the CPU left it, and the registers
+ *   inject:EVENT  ... and one event is injected: interrupt (vector 0x41), fault (#GP, error code
+ *             0x1234), ud (#UD), nmi, or soft (INT 0x80)
+ *   window:WHAT   ... and a window is asked for: interrupt, or nmi after an NMI; interrupt-off and
+ *             nmi-off take the request back again
  *   entry:N   all is ready for the Nth entry: the control block, and the registers. An entry after
  *             an interrupt of the host's does not count, as those come when they like.
  */
@@ -22,6 +26,9 @@ bool milestone_set(const char *step);
 bool milestone_is(const char *step);
 /** An entry is to follow. Is it the one of `until=entry:N`? */
 bool milestone_entry(void);
+
+/** `until=inject:EVENT` and `until=window:WHAT`. @return is it one of these? */
+bool milestone_events(struct vcpu *v);
 
 /** Print a line of what there is to see: `see NAME=0xVALUE`. */
 void milestone_see(const char *name, u64 value);

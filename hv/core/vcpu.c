@@ -53,6 +53,10 @@ int vcpu_create(struct vm *vm, u32 index, const struct hv_vcpu_start *start)
 	see_and_end(v, "controls");
 	vm->ops->vcpu_start(v, start);
 	see_and_end(v, "guest");
+	if (milestone_events(v)) {
+		milestone_see_vcpu(v);
+		machine_end(0);
+	}
 	vm->vcpu[index] = v;
 	vm->vcpu_count++;
 	return 0;
