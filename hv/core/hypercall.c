@@ -27,7 +27,7 @@ __maybe_unused static s64 set_timer(struct vcpu *v, u64 ticks)
 	if (ticks > TIMER_MAX)
 		return -EINVAL;
 	v->timer = ticks ? rdtsc() + ticks : 0;
-	v->at_entry = true;
+	v->timed = v->at_entry = true;
 	v->look = 0;		/* the next look depends on it */
 	return 0;
 }

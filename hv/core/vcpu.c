@@ -253,14 +253,18 @@ static enum hv_exit_reason look(struct vcpu *v, u64 now)
 	return HV_EXIT_UNKNOWN;		/* none */
 }
 
+#define NEVER BIT(62)	/* TSC ticks */
+
 /* What not every entry needs: an event; a timer that ends the run in time; somebody who looks. */
 static __noinline void before_entry(struct vcpu *v, const struct hv_exit *last)
 {
 	if (event_waiting(v))
 		event_select(v);
-	if (v->timer)
-		v->vm->ops->deadline(v, v->timer);
-	v->at_entry = v->timer || milestone_is("entry");
+	if (v->timed) {		/* a last time when the timer is off again */
+		v->vm->ops->deadline(v, v->timer ?: rdtsc() + NEVER);
+		v->timed = v->timer;
+	}
+	v->at_entry = v->timed || milestone_is("entry");
 	if (last->reason != HV_EXIT_HOST_IRQ && last->reason != HV_EXIT_HOST_NMI &&
 	    last->reason != HV_EXIT_PREEMPT && milestone_entry())
 		see_and_end(v, "entry");

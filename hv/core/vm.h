@@ -71,6 +71,7 @@ struct vcpu {
 	bool bare;		/**< the machine's config.bare, close at hand */
 	u8 in_size;		/**< bytes of the IN that waits for its data; 0: none */
 	bool at_entry;		/**< there is something to do before each entry: before_entry() */
+	bool timed;		/**< the back end was told of `timer`, or must be */
 	bool running;		/**< a thread is in hv_vcpu_run() */
 	bool stop;		/**< hv_vcpu_stop() was called */
 	u64 look;		/**< TSC at which vcpu_run() looks at budget, turn and `stop` */

@@ -124,7 +124,7 @@ __maybe_unused static void vmx_decode_memory(struct vcpu *v, struct hv_exit *x)
  * exit has eaten the NMI and blocks the next; an INT 2 of our own calls its handler, and the IRET
  * at its end unblocks.
  */
-static void vmx_decode_exception(struct vcpu *v, struct hv_exit *x)
+__maybe_unused static void vmx_decode_exception(struct vcpu *v, struct hv_exit *x)
 {
 	u64 info = vmread(VM_EXIT_INTERRUPTION_INFO);
 
