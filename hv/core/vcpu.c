@@ -291,14 +291,16 @@ void vcpu_run(struct vcpu *v, struct hv_exit *x)
 	if (v->in_size)
 		in_merge(v, x->io.data);
 	do {
+		enum hv_exit_reason why;
 		struct cpu *cpu;
 		u64 enter;
 
 		if (now >= v->look) {
 			now = rdtsc();
 			v->ran += now - start;
-			x->reason = look(v, now);
-			if (x->reason) {
+			why = look(v, now);
+			if (why) {
+				x->reason = why;
 				x->rip = ops->get(v, HVM_RIP);
 				v->left = 0;
 				return;
