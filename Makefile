@@ -135,8 +135,8 @@ APART := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 grade: $(call ready_to,grade) ## build and grade your tree [LAB=1 EX=1.4 TRACK=intel ON=tcg]
 	$(Q)$(APART) scripts/grade $(call options,LAB EX TRACK ON MODEL TREE JSON SEED JOBS)
 
-start: $(call ready_to,grade) ## make a tree of your own: DIR=~/nestling
-	$(call given,DIR)$(Q)scripts/lab start '$(DIR)'
+# What needs the reference solutions; a student's tree has it not.
+-include project.mk
 
 run: all $(call ready_to,grade) ## boot a VM file: VM=guest/vm/hello.vm [ON=bochs-vmx]
 	$(call given,VM)$(Q)scripts/run --build '$(BUILD)' $(call options,ON) '$(VM)'
@@ -233,10 +233,10 @@ clean: ## remove what was built
 	$(Q)rm -rf $(BUILD)
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile $(wildcard project.mk) | \
 	while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
 
-.PHONY: all guests setup grade start run image bench test check $(CHECKS:%=check-%) check-builds \
+.PHONY: all guests setup grade run image bench test check $(CHECKS:%=check-%) check-builds \
 	$(BUILDS) clean help
 
 -include $(HV_OBJ:.o=.d)
