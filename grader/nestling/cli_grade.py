@@ -116,7 +116,8 @@ def grade(options: argparse.Namespace) -> int:
     known = labs.load(ROOT, check_functions=False)
     factories = scenario.load(ROOT)
     check_scenarios(known, factories)
-    choice = choose(known, options.track, options.on, options.lab, options.ex, options.model)
+    choice = choose(known, options.track, options.on, options.lab, options.ex, options.model,
+                    factories)
     where = Path(options.tree).resolve() if options.tree else ROOT
     if not where.is_dir():
         raise UserError(f"{options.tree}: there is no such folder")

@@ -9,6 +9,7 @@ from typing import Any
 from nestling.build import Built
 from nestling.labs import Exercise
 from nestling.plan import Choice, Run, needs_of
+from nestling.platforms import Platform
 from nestling.verdict import Finding, Status, Verdict
 
 
@@ -178,9 +179,17 @@ def _nowhere(choice: Choice, exercise: Exercise) -> str:
     """Why an exercise could not be run at all."""
     if not exercise.scenarios:
         return "labs/*/lab.toml names no scenario for it"
-    reasons = [f"{platform.key}: {platform.probe().reason}"
+    reasons = [f"{platform.key}: {_why_not(choice, exercise, platform)}"
                for platform in choice.platforms_of(exercise)]
     return "no platform to run it on; " + "; ".join(reasons)
+
+
+def _why_not(choice: Choice, exercise: Exercise, platform: Platform) -> str:
+    """Why none of the exercise's scenarios is run on a platform."""
+    if any(choice.is_for(name, platform) for name in exercise.scenarios):
+        return platform.probe().reason
+    keys = dict.fromkeys(key for name in exercise.scenarios for key in choice.on.get(name, ()))
+    return f"its scenarios are for {', '.join(keys)} only"
 
 
 def to_json(grades: Grades) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nestling.errors import UserError
 from nestling.labs import Exercise, Lab, all_exercises, find_exercise
 from nestling.platforms import PLATFORMS, Platform
+from nestling.scenario import Factory
 
 ISA_OF = {"amd": "svm", "intel": "vmx"}
 TRACK_OF = {isa: track for track, isa in ISA_OF.items()}
@@ -67,6 +68,7 @@ class Choice:
     exercises: tuple[Exercise, ...]
     known: tuple[Exercise, ...]  # all exercises of the tracks: what the chosen ones may need
     model: str = ""
+    on: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # see Factory, by scenario
 
     def platforms_of(self, exercise: Exercise) -> list[Platform]:
         """The platforms that `exercise` has to pass on, whether or not they are here."""
@@ -76,9 +78,18 @@ class Choice:
 
     def runs_of(self, exercise: Exercise) -> list[Run]:
         """The runs that `exercise` has to pass, on platforms that are here."""
-        return [Run(name, platform.key, self.model if self.model in platform.models else "")
+        return [Run(name, platform.key, self.model_for(name, platform))
                 for name in exercise.scenarios for platform in self.platforms_of(exercise)
-                if platform.probe().ok]
+                if platform.probe().ok and self.is_for(name, platform)]
+
+    def is_for(self, scenario: str, platform: Platform) -> bool:
+        """Is the scenario one for that platform?"""
+        return scenario not in self.on or platform.key in self.on[scenario]
+
+    def model_for(self, scenario: str, platform: Platform) -> str:
+        """The CPU model for a scenario: its own, else the user's; "" for the default."""
+        wish = self.model if self.model in platform.models else ""
+        return self.on.get(scenario, {}).get(platform.key, "") or wish
 
     def runs(self, blocked: Collection[Exercise] = ()) -> tuple[Run, ...]:
         """All runs, each once, in the exercises' order; none for the exercises `blocked`."""
@@ -88,8 +99,12 @@ class Choice:
 
 
 def choose(labs: Sequence[Lab], track: str = "", on: Sequence[str] = (),
-           numbers: Sequence[int] = (), ids: Sequence[str] = (), model: str = "") -> Choice:
+           numbers: Sequence[int] = (), ids: Sequence[str] = (), model: str = "",
+           factories: Mapping[str, Factory] | None = None) -> Choice:
     """What to grade. An empty argument means: no wish.
+
+    Args:
+        factories: the scenarios; without them each is taken for one for all platforms.
 
     Raises UserError for what is not there, or what contradicts itself.
     """
@@ -111,7 +126,8 @@ def choose(labs: Sequence[Lab], track: str = "", on: Sequence[str] = (),
                    if (not numbers or exercise.lab in numbers) and (not ids or exercise.id in ids))
     if not chosen:
         raise UserError("no exercise is in the labs and has the numbers that you chose")
-    return Choice(tracks, platforms, chosen, known, model)
+    machines = {name: one.on for name, one in (factories or {}).items() if one.on is not None}
+    return Choice(tracks, platforms, chosen, known, model, machines)
 
 
 def _machines(track: str, on: Sequence[str]) -> tuple[tuple[str, ...], tuple[Platform, ...]]:

@@ -15,10 +15,18 @@ in labs/*/lab.toml are regular expressions over such lines, so their wording is 
     stop first: expected exits, seen shutdown
     exit 1: expected hlt at first.64.elf:done, seen shutdown at 0x0
     exit 2: expected no more exits, seen hlt at first.64.elf:done
+    exits cpuid: expected 5, seen 4
+    exits hlt: expected 1 to 9, seen 12
+    exits io: expected none, seen 3
     state first cs.attr: expected 0xa09b, seen 0xc09b
     state first rax: expected 0x10, seen nothing
     print one nonce: expected 0x12345678, seen 0x0
+    see rip: expected 0x8000, seen 0x0
+    see first trip: expected 0x1 or 0x2, seen nothing
+    see intercept_misc1 CPUID: expected 1, seen 0
+    see: expected its lines, seen nothing
     told twice: vm first stopped
+    told twice: see rip
     status: expected 0, seen 126
     compile: hv/hvm/svm.c:123:9: error: ...     of a tree that can't be built
 "Seen" are raw values: registers in hexadecimal, words as the hypervisor or a guest printed them.
@@ -28,6 +36,7 @@ The exits are the emulator's own record, so that no program inside can invent th
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -40,7 +49,7 @@ from nestling.console import HYPERVISOR
 from nestling.emulator import Reason, Result
 from nestling.errors import UserError
 from nestling.isa import Isa
-from nestling.scenario import Place, Scenario, Value
+from nestling.scenario import Bits, Place, Scenario, Value
 from nestling.symbols import Symbols, symbolize
 from nestling.witness import Exit
 
@@ -54,10 +63,11 @@ TEXT_MAX = 300  # characters of a text that comes from the machine
 TODO = re.compile(r"todo ([\w.]+) (\w+) (\S+)")
 COMPLAINT = re.compile(r"(ubsan|panic): (.*)")
 FRAME = re.compile(r"  at 0x[0-9a-f]+  (.*)")
-REFUSED = re.compile(r"vm (\S+) refused: (.*)")
+REFUSED = re.compile(r"(?:vm (\S+)|see) refused: (.*)")
 STOPPED = re.compile(r"vm (\S+) stopped reason=(\w+) .*")
 STATE = re.compile(r"vm (\S+) state((?: [a-z0-9.]+=0x[0-9a-f]+)+)")
 PAIR = re.compile(r"(\S+?)=(\S*)")
+SEE = re.compile(r"see ([^=]+)=0x([0-9a-f]+)")
 
 
 class Status(StrEnum):
@@ -152,9 +162,10 @@ class Told:
 
     todo: str = ""  # evidence
     complaints: list[Finding] = field(default_factory=list)  # panic, ubsan, and where
-    refusals: dict[str, list[Finding]] = field(default_factory=dict)  # by VM
+    refusals: dict[str, list[Finding]] = field(default_factory=dict)  # by VM, "" before it ran
     stops: dict[str, str] = field(default_factory=dict)
     state: dict[str, dict[str, int]] = field(default_factory=dict)
+    see: dict[str, int] = field(default_factory=dict)
     twice: list[str] = field(default_factory=list)
 
     @property
@@ -173,13 +184,18 @@ def listen(console: str) -> Told:
         elif match := FRAME.fullmatch(line):
             told.complaints.append(Finding("at", match[1]))
         elif match := REFUSED.fullmatch(line):
-            told.refusals.setdefault(match[1], []).append(Finding("refused", printable(match[2])))
+            told.refusals.setdefault(match[1] or "", []).append(
+                Finding("refused", printable(match[2])))
         elif match := STOPPED.fullmatch(line):
             if match[1] in told.stops:
                 told.twice.append(f"vm {match[1]} stopped")
             told.stops.setdefault(match[1], match[2])
         elif match := STATE.fullmatch(line):
             _listen_state(told, match[1], match[2])
+        elif match := SEE.fullmatch(line):
+            if match[1] in told.see:
+                told.twice.append(f"see {match[1]}")
+            told.see.setdefault(match[1], int(match[2], 16))
     return told
 
 
@@ -238,16 +254,30 @@ def _findings(scenario: Scenario, result: Result, names: Names, told: Told,
             continue
         if told.stops.get(vm) != reason and (is_complete or vm in told.stops):
             yield Finding(f"stop {vm}", told.stops.get(vm, NOTHING), reason)
-    if has_witness and scenario.exits is not None:
-        files = VmFile("", scenario.vm).files
-        seen = witness.exits(result.log, names.isa)
-        for finding in compare_exits(scenario.exits, seen, names, files):
-            if refusals and finding.seen == REFUSED_WORD:
-                continue
+    if has_witness:
+        yield from _exit_findings(scenario, result, names, is_complete, bool(refusals))
+    if told.see or is_complete and not refusals:
+        for finding in compare_see(scenario.see, told.see):
             if is_complete or finding.seen != NOTHING:
                 yield finding
     if is_complete and not refusals:
         yield from _final_findings(scenario, result, told)
+
+
+def _exit_findings(scenario: Scenario, result: Result, names: Names, is_complete: bool,
+                   is_refused: bool) -> Iterator[Finding]:
+    """What is wrong with the exits. Of a run that broke off only those that there were count."""
+    seen = witness.exits(result.log, names.isa)
+    if isinstance(scenario.exits, Mapping):
+        yield from compare_counts(scenario.exits, [exit_.reason for exit_ in seen if not (
+            is_refused and exit_.reason == REFUSED_WORD)], is_complete and not is_refused)
+        return
+    files = VmFile("", scenario.vm).files
+    for finding in compare_exits(scenario.exits, seen, names, files):
+        if is_refused and finding.seen == REFUSED_WORD:
+            continue
+        if is_complete or finding.seen != NOTHING:
+            yield finding
 
 
 def _refusals(scenario: Scenario, result: Result, told: Told) -> Iterator[Finding]:
@@ -287,6 +317,26 @@ def compare_exits(expected: Sequence[tuple[str, Place]], seen: Sequence[Exit], n
         return
 
 
+def compare_counts(expected: Mapping[str, int | range], seen: Sequence[str],
+                   is_complete: bool = True) -> Iterator[Finding]:
+    """The reasons that were seen too seldom or too often; only the latter of a run that broke off.
+    """
+    counts = Counter(seen)
+    wanted = {**expected, **{reason: 0 for reason in counts
+                             if reason not in AT_ANY_TIME | expected.keys()}}
+    for reason, want in wanted.items():
+        right = want if isinstance(want, range) else range(want, want + 1)
+        if counts[reason] in right or not is_complete and counts[reason] < right[-1]:
+            continue
+        yield Finding(f"exits {reason}", str(counts[reason]), _expected_count(right))
+
+
+def _expected_count(right: range) -> str:
+    if len(right) > 1:
+        return f"{right[0]} to {right[-1]}"
+    return str(right[0]) if right[0] else "none"
+
+
 def _is_same_exit(want: tuple[str, Place], got: Exit, names: Names) -> bool:
     reason, place = want
     address = names.address(place) if isinstance(place, str) else place
@@ -315,11 +365,45 @@ def compare_state(vm: str, expected: Mapping[str, Value], seen: Mapping[str, int
         yield Finding(f"state {vm}", NOTHING, "its registers")
         return
     for key, value in expected.items():
-        values = value if isinstance(value, tuple) else (value,)
-        if seen.get(key) not in values:
-            yield Finding(f"state {vm} {key}",
-                          f"{seen[key]:#x}" if key in seen else NOTHING,
-                          " or ".join(f"{one:#x}" for one in values))
+        if seen.get(key) not in _any_of(value):
+            yield _wrong_value(f"state {vm} {key}", value, seen.get(key))
+
+
+def compare_see(expected: Mapping[str, Value | Bits], seen: Mapping[str, int]
+                ) -> Iterator[Finding]:
+    """What the hypervisor should have shown otherwise; one finding if it has shown nothing."""
+    if expected and not seen:
+        yield Finding("see", NOTHING, "its lines")
+        return
+    for name, value in expected.items():
+        if isinstance(value, Bits) and name in seen:
+            yield from _compare_bits(name, value, seen[name])
+        elif isinstance(value, Bits):
+            yield Finding(f"see {name}", NOTHING, "its bits")
+        elif seen.get(name) not in _any_of(value):
+            yield _wrong_value(f"see {name}", value, seen.get(name))
+
+
+def _compare_bits(name: str, expected: Bits, seen: int) -> Iterator[Finding]:
+    """The bits of one value that are wrong. A single bit is told as 1 or 0, others as a mask."""
+    wanted = [*((bit, mask, mask) for bit, mask in expected.one.items()),
+              *((bit, mask, 0) for bit, mask in expected.zero.items())]
+    for bit, mask, want in wanted:
+        if seen & mask != want:
+            yield Finding(f"see {name} {bit}", _bits(seen & mask, mask), _bits(want, mask))
+
+
+def _bits(value: int, mask: int) -> str:
+    return f"{value:#x}" if mask & (mask - 1) else str(int(value > 0))
+
+
+def _any_of(value: Value) -> tuple[int, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _wrong_value(what: str, value: Value, seen: int | None) -> Finding:
+    return Finding(what, NOTHING if seen is None else f"{seen:#x}",
+                   " or ".join(f"{one:#x}" for one in _any_of(value)))
 
 
 def compare_prints(vm: str, expected: Mapping[str, str], text: str) -> Iterator[Finding]:
@@ -342,7 +426,8 @@ def _channel(scenario: Scenario, result: Result, vm: str) -> str:
 
 def log_lines(console: str) -> tuple[str, ...]:
     """The last lines of the hypervisor's channel, without the long lists of registers."""
-    lines = [line for line in console.splitlines() if not STATE.fullmatch(line)]
+    lines = [line for line in console.splitlines()
+             if not (STATE.fullmatch(line) or SEE.fullmatch(line))]
     return tuple(printable(line) for line in lines[-LOG_LINES:])
 
 

@@ -26,17 +26,17 @@ from nestling.scenario import Scenario, scenario
 
 @scenario("first-real")
 def first_real(nonce, seed):
-    return Scenario(vm=f'vm "a" {{ args {nonce} {seed} }}')
+    return Scenario(vm=f'vm "a" {{ args {nonce} {seed} }}', exits=[])
 
 
 @scenario("first-long")
 def first_long(nonce, seed):
-    return Scenario(vm='vm "a" {}')
+    return Scenario('vm "a" {}', exits=[])
 
 
 @scenario("sum")
 def sums(nonce, seed):
-    return Scenario(vm='vm "a" {}')
+    return Scenario('vm "a" {}', exits=[])
 """
 PASSED = Verdict(Status.PASSED, seconds=1.5)
 Judge = Callable[[Run], Verdict]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -109,6 +110,13 @@ def test_a_missing_platform_does_not_count(monkeypatch: pytest.MonkeyPatch) -> N
     grade, = grade_all(choose(ONE, on=("bochs-svm",)), {}, {})
     assert (grade.status, grade.score) == (Status.ERROR, 0)
     assert grade.hint == "no platform to run it on; bochs-svm: apt install bochs"
+
+
+def test_an_exercise_for_other_machines_only() -> None:
+    choice = replace(choose(ONE), on={"a": {"bochs-svm": ""}})
+    grade, = grade_all(choice, {}, {})
+    assert (grade.status, grade.hint) == (
+        Status.ERROR, "no platform to run it on; tcg: its scenarios are for bochs-svm only")
 
 
 def test_an_exercise_without_scenarios_proves_nothing() -> None:

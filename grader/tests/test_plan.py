@@ -11,6 +11,7 @@ from exercises import exercise, lab
 from nestling.errors import UserError
 from nestling.plan import Plan, Run, blocked_by, choose, needs_of
 from nestling.platforms import PLATFORMS, Probe
+from nestling.scenario import Factory, Scenario
 
 AMD = exercise("1.2", "amd", scenarios=("a", "b"))
 INTEL = exercise("1.2", "intel", scenarios=("a", "b"))
@@ -86,6 +87,21 @@ def test_a_model_is_for_the_platforms_that_have_it() -> None:
     assert Run("a", "tcg") in choice.runs()
     assert Run("a", "bochs-vmx", model) in choice.runs()
     assert Run("a", "bochs-vmx", model).name == f"a on bochs-vmx ({model})"
+
+
+def factories(**on: dict[str, str] | None) -> dict[str, Factory]:
+    return {name: Factory(name, lambda nonce, seed: Scenario("", []), "x.py", machines)
+            for name, machines in on.items()}
+
+
+def test_a_scenario_may_choose_its_machines() -> None:
+    made = factories(a={"tcg": "qemu64,+svm", "bochs-vmx": ""}, b=None, c={"bochs-svm": ""})
+    choice = choose(LABS, on=["tcg", "bochs-vmx"], numbers=[1], factories=made)
+    assert choice.runs_of(AMD) == [Run("a", "tcg", "qemu64,+svm"), Run("b", "tcg")]
+    assert choice.runs_of(INTEL) == [Run("a", "bochs-vmx"), Run("b", "bochs-vmx")]
+    assert choice.runs_of(COMMON) == [Run("b", "tcg"), Run("b", "bochs-vmx")]
+    choice = choose(LABS, on=["tcg"], ids=["1.2"], model="qemu64,+svm,+npt", factories=made)
+    assert choice.runs() == (Run("a", "tcg", "qemu64,+svm"), Run("b", "tcg", "qemu64,+svm,+npt"))
 
 
 def test_needs() -> None:

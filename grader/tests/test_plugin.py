@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from nestling import plugin, scenario
+from nestling import isa, plugin, scenario
 from nestling.emulator import Launch
 from nestling.plan import Plan, Run
 from nestling.platforms import PLATFORMS, Job, Platform, Probe
@@ -23,12 +24,12 @@ from nestling.scenario import Scenario, scenario
 @scenario("one")
 def one(nonce, seed):
     return Scenario(vm=f'vm "a" {{ kernel "a.bin" args {nonce:#x} }}', stops={"a": "exits"},
-                    files={"a.bin": bytes(4)}, words="extra=1")
+                    exits=[], files={"a.bin": bytes(4)}, words="extra=1")
 
 
 @scenario("broken")
 def broken(nonce, seed):
-    return Scenario(vm=1 / 0)
+    return Scenario(vm=1 / 0, exits=[])
 """
 
 
@@ -139,7 +140,7 @@ def test_plain_pytest_can_run_a_plan(plan: Plan) -> None:
 
 
 def test_the_files_for_a_person(tmp_path: Path) -> None:
-    made = {"one": Scenario('vm "a" {}', files={"a.bin": b"x"})}
+    made = {"one": Scenario('vm "a" {}', [], files={"a.bin": b"x"})}
     write_vm_files(made, tmp_path)
     assert (tmp_path / "one.vm").read_text() == 'vm "a" {}'
     assert (tmp_path / "a.bin").read_bytes() == b"x"
@@ -147,10 +148,13 @@ def test_the_files_for_a_person(tmp_path: Path) -> None:
 
 def test_factories_of_the_project_make_scenarios() -> None:
     root = Path(__file__).resolve().parents[2]
+    known = isa.exit_names(root / "hv")
     for factory in scenario.load(root).values():
         assert isinstance(factory, Factory)
         for seed in range(50):
-            factory(seed)
+            exits = factory(seed).exits
+            reasons = set(exits) if isinstance(exits, Mapping) else {exit_[0] for exit_ in exits}
+            assert reasons <= known, f"{factory.path}: {factory.name}"
 
 
 def test_interrupted(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:

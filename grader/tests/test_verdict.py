@@ -10,7 +10,7 @@ import pytest
 from nestling.emulator import Reason, Result
 from nestling.errors import UserError
 from nestling.isa import ExitCode, Isa
-from nestling.scenario import Scenario
+from nestling.scenario import Bits, Scenario, Value
 from nestling.verdict import Finding, Names, Status, Verdict, judge, log_lines, printable
 
 ISA = Isa("svm", {code: ExitCode(code, name.upper(), name) for code, name in (
@@ -41,6 +41,7 @@ STATE = "vm first state rax=0x10 rcx=0x0\nvm first state cs=0x8 cs.attr=0xa09b\n
 HLT = "vmexit(00000078, 0000000000000000, 0000000000000000, 0000000000008017)!\n"
 IRQ = "vmexit(00000060, 0000000000000000, 0000000000000000, 0000000000008003)!\n"
 SHUTDOWN = "vmexit(0000007f, 0000000000000000, 0000000000000000, 0000000000000000)!\n"
+ANY_HLT = [("hlt", None)]
 RIGHT = Scenario(VM, stops={"first": "exits"}, state={"first": {"rax": 0x10, "cs.attr": 0xA09B}},
                  exits=[("hlt", "first.64.elf:done")])
 
@@ -138,7 +139,7 @@ def test_what_is_missing() -> None:
 
 
 def test_several_values_may_be_right() -> None:
-    scenario = Scenario(VM, state={"first": {"rax": (0x10, 0x20), "rcx": (1, 2)}})
+    scenario = Scenario(VM, ANY_HLT, state={"first": {"rax": (0x10, 0x20), "rcx": (1, 2)}})
     assert evidence(scenario) == ["state first rcx: expected 0x1 or 0x2, seen 0x0"]
 
 
@@ -179,8 +180,67 @@ def test_places() -> None:
             evidence(Scenario(VM, exits=[("hlt", place)]))
 
 
+def counted(counts: dict[str, int | range], log: str, **what: Any) -> list[str]:
+    return evidence(Scenario(VM, counts), log=log, **what)
+
+
+def test_exits_can_be_counted() -> None:
+    assert counted({"hlt": 2, "host_irq": 1}, HLT + IRQ + HLT) == []
+    assert counted({"hlt": range(1, 3)}, HLT + IRQ + HLT) == []
+    assert counted({"hlt": 0, "memory": range(0, 5)}, IRQ) == []
+    assert counted({"hlt": range(3, 10), "cpuid": 1, "host_irq": 0}, HLT + SHUTDOWN + IRQ) == [
+        "exits hlt: expected 3 to 9, seen 1", "exits cpuid: expected 1, seen 0",
+        "exits host_irq: expected none, seen 1", "exits shutdown: expected none, seen 1"]
+
+
+def test_of_a_run_that_broke_off_only_too_many_exits_count() -> None:
+    panic = "panic: no idea\n"
+    assert counted({"hlt": 1, "cpuid": 2}, HLT + HLT + SHUTDOWN, console=panic, status=126) == [
+        "panic: no idea", "exits hlt: expected 1, seen 2", "exits shutdown: expected none, seen 1"]
+    lines = counted({"hlt": 1}, REFUSED_LOG, console=REFUSED)
+    assert [line.split(":")[0] for line in lines] == ["refused", "bochs"]
+
+
+SEE = "see rip=0x0\nsee first trip=0x1\nsee controls=0x5\n"
+
+
+@pytest.mark.parametrize("see, lines", [
+    ({"rip": 0, "first trip": (1, 2), "controls": Bits({"A": 1, "AC": 5}, {"B": 2})}, []),
+    ({"rip": 0x8000}, ["see rip: expected 0x8000, seen 0x0"]),
+    ({"first trip": (2, 3)}, ["see first trip: expected 0x2 or 0x3, seen 0x1"]),
+    ({"rsp": 1}, ["see rsp: expected 0x1, seen nothing"]),
+    ({"rsp": Bits({"A": 1})}, ["see rsp: expected its bits, seen nothing"]),
+    ({"controls": Bits({"A": 1, "B": 2}, {"C": 4})}, [
+        "see controls B: expected 1, seen 0", "see controls C: expected 0, seen 1"]),
+    ({"controls": Bits({"LOW": 0xF}, {"HIGH": 0xC})}, [
+        "see controls LOW: expected 0xf, seen 0x5", "see controls HIGH: expected 0x0, seen 0x4"]),
+])
+def test_what_the_hypervisor_shows(see: dict[str, Value | Bits], lines: list[str]) -> None:
+    scenario = Scenario(VM, [], see=see)
+    assert evidence(scenario, console=SEE, log="") == lines
+
+
+def test_nothing_shown_is_one_finding() -> None:
+    scenario = Scenario(VM, [], see={"rip": 0, "rsp": 0})
+    assert evidence(scenario, console="", log="") == ["see: expected its lines, seen nothing"]
+    assert evidence(scenario, console="panic: no\n", log="") == ["panic: no"]
+    assert evidence(scenario, console="see rip=0x1\npanic: no\n", log="") == [
+        "panic: no", "see rip: expected 0x0, seen 0x1"]
+
+
+def test_shown_twice_is_no_answer() -> None:
+    scenario = Scenario(VM, [], see={"rip": 0})
+    assert evidence(scenario, console=SEE + "see rip=0x0\n", log="") == ["told twice: see rip"]
+
+
+def test_a_refusal_before_the_guest_runs() -> None:
+    console = "see refused: EFER.SVME is 0 (APM vol. 2, 15.5.1)\n" + SEE
+    assert evidence(Scenario(VM, [], see={"rip": 1}), console=console, log="") == [
+        "refused: EFER.SVME is 0 (APM vol. 2, 15.5.1)", "see rip: expected 0x1, seen 0x0"]
+
+
 def test_what_guests_print() -> None:
-    scenario = Scenario(VM, prints={"first": {"nonce": "0x1", "cr0": "0x10", "x": "1"}})
+    scenario = Scenario(VM, ANY_HLT, prints={"first": {"nonce": "0x1", "cr0": "0x10", "x": "1"}})
     assert evidence(scenario, guest="hello\nnonce=0x1\n cr0=0x10 \nx=1\n") == []
     assert evidence(scenario, guest="nonce=0x1\ncr0=0x11\nx=1\nx=2\n") == [
         "print first cr0: expected 0x10, seen 0x11", "print first x: expected 1, seen 1 and 2"]
@@ -207,8 +267,8 @@ def test_a_verdict_can_travel() -> None:
 
 
 def test_the_log_is_short_and_safe() -> None:
-    console = "".join(f"line {number}\n" for number in range(20)) + STATE + "\x1b[2J\x07\tend\n"
-    assert log_lines(console) == (*(f"line {number}" for number in range(13, 20)), "?[2J? end")
+    lines = "".join(f"line {number}\n" for number in range(20))
+    assert log_lines(lines + STATE + SEE + "\x1b[2J\x07\tend\n") == (*(f"line {number}" for number in range(13, 20)), "?[2J? end")
     assert len(printable("x" * 5000)) < 400
 
 
