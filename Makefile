@@ -64,17 +64,41 @@ done = && mv -f $(new) $@
 
 all: $(BUILD)/hv32.elf $(BUILD)/boot/bootsect.bin guests ## build hypervisor and guests
 
-$(BUILD)/hv/%.o: hv/% $(FLAGS)
+define compile_hv
 	$(call say,CC    $<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $(new) $(done)
+endef
+define link_hv
+	$(call say,LD    $@)
+	$(Q)$(CC) $(LDFLAGS) -Wl,-T,hv/boot/hv.ld $(filter %.o,$^) -o $(new) $(done)
+endef
+
+$(BUILD)/hv/%.o: hv/% $(FLAGS)
+	$(compile_hv)
 
 $(BUILD)/hv.elf: $(HV_OBJ) hv/boot/hv.ld
-	$(call say,LD    $@)
-	$(Q)$(CC) $(LDFLAGS) -Wl,-T,hv/boot/hv.ld $(HV_OBJ) -o $(new) $(done)
+	$(link_hv)
 
-$(BUILD)/hv32.elf: $(BUILD)/hv.elf
+$(BUILD)/%32.elf: $(BUILD)/%.elf
 	$(Q)objcopy -O elf32-i386 $< $(new) $(done)
+
+# ---- Hypervisors that are wrong on purpose -------------------------------------------------------
+# The grader puts a file of hv/ with a mistake into $(BUILD)/breaks/TRACK/NAME/hv/, and asks for
+# hv32.elf in $(BUILD)/breaks/TRACK/NAME: there its object takes the place of ours.
+
+BREAKS := $(wildcard $(BUILD)/breaks/*/*)
+BREAK_OBJ := $(patsubst %,%.o,$(wildcard $(BREAKS:%=%/hv/*/*.[cS])))
+in_break = $(filter $(1)/%,$(BREAK_OBJ))
+not_in_break = $(filter-out $(patsubst $(1)/%,$(BUILD)/%,$(call in_break,$(1))),$(HV_OBJ))
+
+$(BREAK_OBJ): %.o: % $(FLAGS)
+	$(compile_hv)
+
+.SECONDEXPANSION:
+$(BREAKS:%=%/hv.elf): %/hv.elf: $$(call in_break,$$*) $$(call not_in_break,$$*) \
+		hv/boot/hv.ld
+	$(link_hv)
 
 # ---- The boot sector of the flat image -----------------------------------------------------------
 
@@ -99,7 +123,6 @@ guests: $(GUEST_ELF)
 
 guest_bits = $(if $(findstring .64,$(1)),64,32)
 
-.SECONDEXPANSION:
 $(GUEST_ELF): $(BUILD)/guest/%.elf: $$(wildcard guest/$$*.S guest/$$*.c) $$(wildcard guest/lib/*) \
 		hv/hypercall.h $(FLAGS)
 	$(call say,GUEST $<)
@@ -131,9 +154,9 @@ given = $(if $($(1)),,$(error $(1)= is missing; `make help` shows how))
 APART := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
 # The grader builds for itself: it tells mistakes in your code from trouble with this computer.
-# MODEL=, TREE=, JSON=, SEED= and JOBS= are for the curious: scripts/grade --help.
+# MODEL=, TREE=, JSON=, SEED=, JOBS= and ASSUME= are for the curious: scripts/grade --help.
 grade: $(call ready_to,grade) ## build and grade your tree [LAB=1 EX=1.4 TRACK=intel ON=tcg]
-	$(Q)$(APART) scripts/grade $(call options,LAB EX TRACK ON MODEL TREE JSON SEED JOBS)
+	$(Q)$(APART) scripts/grade $(call options,LAB EX TRACK ON MODEL TREE JSON SEED JOBS ASSUME)
 
 # What needs the reference solutions; a student's tree has it not.
 -include project.mk
@@ -239,4 +262,4 @@ help: ## this list
 .PHONY: all guests setup grade run image bench test check $(CHECKS:%=check-%) check-builds \
 	$(BUILDS) clean help
 
--include $(HV_OBJ:.o=.d)
+-include $(HV_OBJ:.o=.d) $(BREAK_OBJ:.o=.d)

@@ -12,13 +12,14 @@ from minitree import make_project  # noqa: F401, the fixture "project"
 from rich.console import Console
 
 from nestling import build, cli_grade, tree
-from nestling.build import Built
+from nestling.build import Built, Site
 from nestling.cli_grade import main
+from nestling.compare import Finding
 from nestling.labs import all_exercises, load
 from nestling.plan import Plan, Run
 from nestling.platforms import PLATFORMS, Probe
 from nestling.report import Commands, Screen
-from nestling.verdict import Finding, Status, Verdict
+from nestling.verdict import Status, Verdict
 
 SCENARIOS = """\
 from nestling.scenario import Scenario, scenario
@@ -53,8 +54,7 @@ class World:
 
     def make(self, *words: Any) -> Built:
         self.made.append(words)
-        where, name, _ = words
-        (where / name).mkdir(exist_ok=True)
+        words[0].built.mkdir(exist_ok=True, parents=True)
         return self.built
 
     def run_plan(self, plan: Plan, jobs: int, listener: Any) -> dict[Run, Verdict]:
@@ -133,7 +133,7 @@ def test_a_loss_is_told_with_all_that_helps(world: World,
         "1.10 (common) Switch: skipped, 0 of 5 points",
         "    reason    it needs exercise 1.2 (amd), which failed",
     ]
-    assert "5 points were skipped, since they depend on others that failed" in out
+    assert "5 points were skipped, for the reasons above" in out
     assert out.endswith("score 0 of 15   (seed 7)\n")
 
 
@@ -268,7 +268,7 @@ def test_another_tree_and_build(world: World, project: Path, tmp_path: Path,
     (other / "hv").mkdir(parents=True)  # its functions can't be found: no stub, then
     world.judge = lambda run: failed("panic: no")
     assert main(["--tree", "../other tree", "--build", "out", "--seed", "7"]) == 1
-    assert world.made[0][:2] == (other, "out")
+    assert world.made[0][0] == Site(other, "out")
     assert (world.plans[0].root, world.plans[0].build) == (project, other / "out")
     out = capsys.readouterr().out
     assert f"make grade 'TREE={other}' BUILD=out EX=1.2 ON=tcg SEED=7\n" in out

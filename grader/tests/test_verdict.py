@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nestling.compare import Finding, Names, printable
 from nestling.emulator import Reason, Result
 from nestling.errors import UserError
 from nestling.isa import ExitCode, Isa
 from nestling.scenario import Bits, Scenario, Value
-from nestling.verdict import Finding, Names, Status, Verdict, judge, log_lines, printable
+from nestling.verdict import Status, Verdict, judge, judge_broken, log_lines
 
 ISA = Isa("svm", {code: ExitCode(code, name.upper(), name) for code, name in (
     (0x78, "hlt"), (0x60, "host_irq"), (0x7F, "shutdown"), (0x400, "memory"),
@@ -247,6 +249,35 @@ def test_what_guests_print() -> None:
     assert evidence(scenario)[0] == "print first nonce: expected 0x1, seen nothing"
 
 
+@pytest.mark.parametrize("stop, lines", [
+    ("reason=exit status=0", ["break deaf: expected the guest to complain, seen exit status 0"]),
+    ("reason=exit status=3", []), ("reason=shutdown status=0", []),
+])
+def test_a_guest_must_complain_of_a_broken_hypervisor(stop: str, lines: list[str]) -> None:
+    console = f"vm first stopped {stop} exits=1 rip=0x8017\n"
+    assert judge_broken(RIGHT, result(console), NAMES, "deaf").evidence == lines
+
+
+def test_a_stub_below_a_broken_hypervisor_is_a_stub() -> None:
+    verdict = judge_broken(RIGHT, result("todo 1.4 svm_run labs/01-x/README.md\n"), NAMES, "deaf")
+    assert verdict.evidence == ["todo 1.4: svm_run is yours: labs/01-x/README.md"]
+    silent = Result(Reason.NO_END, None, "no", {}, [], "", None, 0, 0.1)
+    assert judge_broken(RIGHT, silent, NAMES, "deaf").status is Status.ERROR
+
+
+def test_a_prediction_is_looked_at_when_all_else_is_right() -> None:
+    scenario = replace(RIGHT, predict="labs/01-x/predict.txt")
+    assert judge(scenario, result(), NAMES, answer="hlt done\n").evidence == []
+    assert judge(scenario, result(), NAMES, answer="hlt start\n").evidence == [
+        "predict 1: expected hlt at first.64.elf:done, seen hlt at 0x8000"]
+    assert judge(scenario, result(log=SHUTDOWN), NAMES, answer="hlt start\n").evidence == [
+        "exit 1: expected hlt at first.64.elf:done, seen shutdown at 0x0"]
+    without = replace(result(log=""), trace=["x 0 1 0 hlt 8017 0 78 1 2"])
+    assert judge(scenario, without, NAMES, False, "hlt done\n").evidence == []
+    assert judge(scenario, without, NAMES, False, "io done\n").evidence == [
+        "predict 1: expected hlt at first.64.elf:done, seen io at first.64.elf:done"]
+
+
 @pytest.mark.parametrize("what, words", [
     ({"reason": Reason.FAILED, "detail": "QEMU was killed"}, "QEMU was killed"),
     ({"reason": Reason.NO_END, "detail": "triple fault"}, "before the hypervisor said a word"),
@@ -267,8 +298,9 @@ def test_a_verdict_can_travel() -> None:
 
 
 def test_the_log_is_short_and_safe() -> None:
-    lines = "".join(f"line {number}\n" for number in range(20))
-    assert log_lines(lines + STATE + SEE + "\x1b[2J\x07\tend\n") == (*(f"line {number}" for number in range(13, 20)), "?[2J? end")
+    console = "".join(f"line {number}\n" for number in range(20))
+    console += STATE + SEE + "\x1b[2J\x07\tend\n"
+    assert log_lines(console) == (*(f"line {number}" for number in range(13, 20)), "?[2J? end")
     assert len(printable("x" * 5000)) < 400
 
 
