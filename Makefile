@@ -92,6 +92,7 @@ BREAK_OBJ := $(patsubst %,%.o,$(wildcard $(BREAKS:%=%/hv/*/*.[cS])))
 in_break = $(filter $(1)/%,$(BREAK_OBJ))
 not_in_break = $(filter-out $(patsubst $(1)/%,$(BUILD)/%,$(call in_break,$(1))),$(HV_OBJ))
 
+$(BREAK_OBJ): HV_CFLAGS += -w	# what a mistake leaves unused is no news
 $(BREAK_OBJ): %.o: % $(FLAGS)
 	$(compile_hv)
 

@@ -192,7 +192,8 @@ def make_runs(site: Site, choice: Choice, plan: Plan, jobs: int, screen: Screen
     verdicts: dict[Run, Verdict] = {}
     breaks = breaks_in(choice, plan.runs)
     if breaks:
-        screen.say(f"building {len(breaks)} hypervisors that are wrong on purpose")
+        names = ", ".join(dict.fromkeys(one.name for one in breaks.values()))
+        screen.say(f"building hypervisors that are wrong on purpose: {names}")
         trouble = build.make_breaks(site, breaks, max(jobs, 2))
         if trouble:
             verdicts = {run: Verdict(Status.ERROR, reason=trouble)
