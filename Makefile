@@ -64,17 +64,42 @@ done = && mv -f $(new) $@
 
 all: $(BUILD)/hv32.elf $(BUILD)/boot/bootsect.bin guests ## build hypervisor and guests
 
-$(BUILD)/hv/%.o: hv/% $(FLAGS)
+define compile_hv
 	$(call say,CC    $<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $(new) $(done)
+endef
+define link_hv
+	$(call say,LD    $@)
+	$(Q)$(CC) $(LDFLAGS) -Wl,-T,hv/boot/hv.ld $(filter %.o,$^) -o $(new) $(done)
+endef
+
+$(BUILD)/hv/%.o: hv/% $(FLAGS)
+	$(compile_hv)
 
 $(BUILD)/hv.elf: $(HV_OBJ) hv/boot/hv.ld
-	$(call say,LD    $@)
-	$(Q)$(CC) $(LDFLAGS) -Wl,-T,hv/boot/hv.ld $(HV_OBJ) -o $(new) $(done)
+	$(link_hv)
 
-$(BUILD)/hv32.elf: $(BUILD)/hv.elf
+$(BUILD)/%32.elf: $(BUILD)/%.elf
 	$(Q)objcopy -O elf32-i386 $< $(new) $(done)
+
+# ---- Hypervisors that are wrong on purpose -------------------------------------------------------
+# The grader puts a file of hv/ with a mistake into $(BUILD)/breaks/TRACK/NAME/hv/, and asks for
+# hv32.elf in $(BUILD)/breaks/TRACK/NAME: there its object takes the place of ours.
+
+BREAKS := $(wildcard $(BUILD)/breaks/*/*)
+BREAK_OBJ := $(patsubst %,%.o,$(wildcard $(BREAKS:%=%/hv/*/*.[cS])))
+in_break = $(filter $(1)/%,$(BREAK_OBJ))
+not_in_break = $(filter-out $(patsubst $(1)/%,$(BUILD)/%,$(call in_break,$(1))),$(HV_OBJ))
+
+$(BREAK_OBJ): HV_CFLAGS += -w	# what a mistake leaves unused is no news
+$(BREAK_OBJ): %.o: % $(FLAGS)
+	$(compile_hv)
+
+.SECONDEXPANSION:
+$(BREAKS:%=%/hv.elf): %/hv.elf: $$(call in_break,$$*) $$(call not_in_break,$$*) \
+		hv/boot/hv.ld
+	$(link_hv)
 
 # ---- The boot sector of the flat image -----------------------------------------------------------
 
@@ -99,7 +124,6 @@ guests: $(GUEST_ELF)
 
 guest_bits = $(if $(findstring .64,$(1)),64,32)
 
-.SECONDEXPANSION:
 $(GUEST_ELF): $(BUILD)/guest/%.elf: $$(wildcard guest/$$*.S guest/$$*.c) $$(wildcard guest/lib/*) \
 		hv/hypercall.h $(FLAGS)
 	$(call say,GUEST $<)
@@ -131,12 +155,12 @@ given = $(if $($(1)),,$(error $(1)= is missing; `make help` shows how))
 APART := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
 # The grader builds for itself: it tells mistakes in your code from trouble with this computer.
-# MODEL=, TREE=, JSON=, SEED= and JOBS= are for the curious: scripts/grade --help.
+# MODEL=, TREE=, JSON=, SEED=, JOBS= and ASSUME= are for the curious: scripts/grade --help.
 grade: $(call ready_to,grade) ## build and grade your tree [LAB=1 EX=1.4 TRACK=intel ON=tcg]
-	$(Q)$(APART) scripts/grade $(call options,LAB EX TRACK ON MODEL TREE JSON SEED JOBS)
+	$(Q)$(APART) scripts/grade $(call options,LAB EX TRACK ON MODEL TREE JSON SEED JOBS ASSUME)
 
-start: $(call ready_to,grade) ## make a tree of your own: DIR=~/nestling
-	$(call given,DIR)$(Q)scripts/lab start '$(DIR)'
+# What needs the reference solutions; a student's tree has it not.
+-include project.mk
 
 run: all $(call ready_to,grade) ## boot a VM file: VM=guest/vm/hello.vm [ON=bochs-vmx]
 	$(call given,VM)$(Q)scripts/run --build '$(BUILD)' $(call options,ON) '$(VM)'
@@ -233,10 +257,10 @@ clean: ## remove what was built
 	$(Q)rm -rf $(BUILD)
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile $(wildcard project.mk) | \
 	while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
 
-.PHONY: all guests setup grade start run image bench test check $(CHECKS:%=check-%) check-builds \
+.PHONY: all guests setup grade run image bench test check $(CHECKS:%=check-%) check-builds \
 	$(BUILDS) clean help
 
--include $(HV_OBJ:.o=.d)
+-include $(HV_OBJ:.o=.d) $(BREAK_OBJ:.o=.d)

@@ -6,10 +6,14 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nestling.verdict import printable
+from nestling import clex, splice
+from nestling.clex import Refused
+from nestling.compare import printable
+from nestling.labs import Break
 
 SECONDS = 600.0
 ERRORS_MAX = 5
@@ -21,6 +25,24 @@ LINKER = re.compile(
 
 
 @dataclass(frozen=True)
+class Site:
+    """A tree, and the Makefile's BUILD in it."""
+
+    tree: Path
+    build: str
+
+    @property
+    def built(self) -> Path:
+        """The folder with all that is built."""
+        return self.tree / self.build
+
+    @property
+    def copy(self) -> Site:
+        """A copy of the tree, in which earlier exercises may be the reference's."""
+        return Site(self.built / "assume" / "tree", "build")
+
+
+@dataclass(frozen=True)
 class Built:
     """What came of a build. Both empty: all is well."""
 
@@ -28,13 +50,14 @@ class Built:
     fault: str = ""  # why it could not even be tried
 
 
-def make(tree: Path, build: str, jobs: int) -> Built:
-    """Build everything in `tree`; `build` is the Makefile's BUILD, as the user gives it."""
-    if not (tree / "Makefile").is_file():
-        return Built(fault=f"{tree}: there is no Makefile; is this a tree of Nestling?")
+def make(site: Site, jobs: int, goals: Iterable[str] = ("all",)) -> Built:
+    """Build `goals`, of the Makefile."""
+    if not (site.tree / "Makefile").is_file():
+        return Built(fault=f"{site.tree}: there is no Makefile; is this a tree of Nestling?")
     if not shutil.which("make"):
         return Built(fault="make is missing: apt install make")
-    words = ["make", "--no-print-directory", "-C", str(tree), f"-j{jobs}", f"BUILD={build}", "all"]
+    words = ["make", "--no-print-directory", "-C", str(site.tree), f"-j{jobs}",
+             f"BUILD={site.build}", *goals]
     # The options of a make that may have started us are not for this one; its variables are.
     env = {key: value for key, value in os.environ.items()
            if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")} | {"LC_ALL": "C"}
@@ -48,6 +71,39 @@ def make(tree: Path, build: str, jobs: int) -> Built:
     if done.returncode == 0:
         return Built()
     return explain(done.stdout.decode("utf-8", "replace"))
+
+
+def make_breaks(site: Site, breaks: Mapping[str, Break], jobs: int) -> str:
+    """Build the hypervisor once with each of `breaks`; why it can't be done, or "".
+
+    A break's key is its folder in the build. That is like a build of its own, but for one object.
+    """
+    for folder, one in breaks.items():
+        try:
+            _prepare(site.tree, site.built / folder, one)
+        except OSError as error:
+            return f"{site.built / folder}: can't be written: {error.strerror}"
+        except Refused as error:
+            return f"the break {one.name} does not fit this tree: {error}"
+    built = make(site, jobs, [f"{site.build}/{folder}/hv32.elf" for folder in breaks])
+    return built.fault or (f"a break does not compile: {built.errors[0]}" if built.errors else "")
+
+
+def _prepare(tree: Path, folder: Path, one: Break) -> None:
+    """Put the file with a break into its folder, and the rest of the build at its side."""
+    text = clex.read(tree / one.func.path, one.func.path)
+    data = splice.put(text, one.func.name, one.piece(), one.func.path).encode()
+    file = folder / one.func.path
+    for other in (folder / "hv").rglob("*.[cS]"):
+        if other != file:
+            other.unlink()  # of a break that had this name once
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists() or file.read_bytes() != data:
+        file.write_bytes(data)
+    for name in ("guest", "boot"):
+        link = folder / name
+        if not link.is_symlink():
+            link.symlink_to(Path("../../..") / name)
 
 
 def explain(output: str) -> Built:

@@ -9,18 +9,21 @@ import re
 import secrets
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from nestling import build, labs, scenario, tree
+from nestling import build, labs, release, scenario, tree
+from nestling.build import Site
 from nestling.errors import UserError
 from nestling.grade import Grades, grade_all, grade_unbuilt, to_json
 from nestling.labs import Exercise, Lab
-from nestling.plan import Choice, Plan, blocked_by, choose
+from nestling.plan import Choice, Plan, Run, blocked_by, breaks_in, choose
 from nestling.platforms import PLATFORMS
 from nestling.plugin import run_plan, write_vm_files
 from nestling.report import Commands, Screen
 from nestling.scenario import Factory
-from nestling.tree import State
+from nestling.tree import Source, State
+from nestling.verdict import Status, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 STATUS_LOST, STATUS_USAGE, STATUS_INTERRUPTED = 1, 2, 130
@@ -31,10 +34,12 @@ examples:
   scripts/grade --track intel          ... on the Intel track
   scripts/grade --lab 1 --on tcg       lab 1 on QEMU only: the quickest
   scripts/grade --ex 1.4 --on bochs-vmx --seed 7
+  scripts/grade --lab 3 --assume       ... as if all of labs 1 and 2 were solved
   scripts/grade --tree ~/hers          another tree, by the labs of this one
 
 `make grade` does the same; there the options are LAB=, EX=, TRACK=, ON=, TREE=, BUILD=, JSON=,
-SEED=, MODEL= and JOBS=. Exit status: 0: all passed; 1: not all; 2: wrong usage.
+SEED=, MODEL=, JOBS= and ASSUME=1. An exercise for which none of the platforms is to be had is
+skipped. Exit status: 0: all passed; 1: not all, whatever the reason; 2: wrong usage.
 """
 
 
@@ -78,6 +83,9 @@ def parser() -> argparse.ArgumentParser:
                        help="make the runs of that seed again; default: a new one each time")
     words.add_argument("--jobs", metavar="N", type=_jobs, default=len(os.sched_getaffinity(0)),
                        help="how many runs side by side; default: one for each CPU")
+    words.add_argument("--assume", metavar="1", nargs="?", type=_flag, const=True, default="",
+                       help="put the reference solutions in the place of all exercises of earlier "
+                            "labs, where they are at hand; those are not graded")
     words.add_argument("--build", metavar="DIR", default=os.environ.get("BUILD") or "build",
                        help="where the tree is built, as BUILD for make; default: build")
     return words
@@ -105,6 +113,10 @@ def _seed(text: str) -> int | None:
     return int(text) if text else None
 
 
+def _flag(text: str) -> bool:
+    return text not in ("", "0")
+
+
 def _jobs(text: str) -> int:
     if text and not (text.isdecimal() and int(text)):
         raise argparse.ArgumentTypeError(f"{text!r}: a number, 1 or more")
@@ -116,15 +128,25 @@ def grade(options: argparse.Namespace) -> int:
     known = labs.load(ROOT, check_functions=False)
     factories = scenario.load(ROOT)
     check_scenarios(known, factories)
-    choice = choose(known, options.track, options.on, options.lab, options.ex, options.model)
+    choice = choose(known, options.track, options.on, options.lab, options.ex, options.model,
+                    factories)
     where = Path(options.tree).resolve() if options.tree else ROOT
     if not where.is_dir():
         raise UserError(f"{options.tree}: there is no such folder")
     json_file = open_json(options.json)
-    screen = Screen(Commands(ROOT, where, options.build))
     seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
+    site = Site(where, options.build)
+    assumed = earlier(choice) if options.assume else ()
+    source = reference_for(where) if assumed else None
+    words = {run.scenario: factories[run.scenario](seed).words for run in choice.runs()}
+    screen = Screen(Commands(ROOT, where, options.build, options.model, bool(assumed), words))
+    screen.say(f"building {where}")
+    if source:
+        release.assume(where, assumed, source, site.copy.tree)
+        site = site.copy
 
-    grades = grade_tree(where, choice, factories, seed, options, screen)
+    grades = grade_tree(site, choice, factories, seed, options.jobs, screen)
+    grades = replace(grades, assumed=assumed)
     screen.table(grades)
     screen.losses(grades)
     screen.summary(grades)
@@ -133,21 +155,52 @@ def grade(options: argparse.Namespace) -> int:
     return 0 if grades.passed else STATUS_LOST
 
 
-def grade_tree(where: Path, choice: Choice, factories: dict[str, Factory], seed: int,
-               options: argparse.Namespace, screen: Screen) -> Grades:
+def earlier(choice: Choice) -> tuple[Exercise, ...]:
+    """The exercises of the labs before those that are to be graded."""
+    first = min(exercise.lab for exercise in choice.exercises)
+    return tuple(exercise for exercise in choice.known if exercise.lab < first)
+
+
+def reference_for(where: Path) -> Source:
+    """The reference solutions for the tree `where`. Raises UserError if there are none here."""
+    source = release.reference_at_hand(where) or release.reference_at_hand(ROOT)
+    if source is None:
+        raise UserError("--assume: the reference of the earlier labs is not at hand; put the "
+                        f"release of your course to {where / release.PLACE}")
+    return source
+
+
+def grade_tree(site: Site, choice: Choice, factories: dict[str, Factory], seed: int, jobs: int,
+               screen: Screen) -> Grades:
     """Build the tree and make the runs, telling how it goes."""
-    screen.say(f"building {where}")
-    built = build.make(where, options.build, max(options.jobs, 2))
+    built = build.make(site, max(jobs, 2))
     if built.errors or built.fault:
         return Grades(choice, seed, grade_unbuilt(choice, built), built)
-    stubs = [status.exercise for status in tree.status(where, choice.known)
-             if status.state is State.STUB]
-    blocked = blocked_by(stubs, choice.known)
-    plan = Plan(ROOT, where / options.build, seed, choice.runs(blocked))
+    reference = None if labs.is_project(site.tree) else release.reference_at_hand(site.tree)
+    states = {one.exercise: one.state for one in tree.status(site.tree, choice.known, reference)}
+    blocked = blocked_by([one for one in states if states[one] is State.STUB], choice.known)
+    plan = Plan(ROOT, site.built, seed, choice.runs(blocked), site.tree)
     leave_vm_files(plan, factories)
-    with screen.progress(len(plan.runs)) as done:
-        verdicts = run_plan(plan, options.jobs, done)
-    return Grades(choice, seed, grade_all(choice, verdicts, blocked))
+    verdicts = make_runs(site, choice, plan, jobs, screen)
+    taken = [one for one in choice.exercises if states[one] is State.REFERENCE]
+    return Grades(choice, seed, grade_all(choice, verdicts, blocked, taken))
+
+
+def make_runs(site: Site, choice: Choice, plan: Plan, jobs: int, screen: Screen
+              ) -> dict[Run, Verdict]:
+    """Make the runs of a plan, with the hypervisors that they need."""
+    verdicts: dict[Run, Verdict] = {}
+    breaks = breaks_in(choice, plan.runs)
+    if breaks:
+        names = ", ".join(dict.fromkeys(one.name for one in breaks.values()))
+        screen.say(f"building hypervisors that are wrong on purpose: {names}")
+        trouble = build.make_breaks(site, breaks, max(jobs, 2))
+        if trouble:
+            verdicts = {run: Verdict(Status.ERROR, reason=trouble)
+                        for run in plan.runs if run.broken}
+    left = tuple(run for run in plan.runs if run not in verdicts)
+    with screen.progress(len(left)) as done:
+        return verdicts | run_plan(replace(plan, runs=left), jobs, done)
 
 
 def check_scenarios(known: Sequence[Lab], factories: dict[str, Factory]) -> None:

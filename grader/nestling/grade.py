@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nestling.build import Built
+from nestling.compare import Finding
 from nestling.labs import Exercise
 from nestling.plan import Choice, Run, needs_of
-from nestling.verdict import Finding, Status, Verdict
+from nestling.platforms import Platform
+from nestling.verdict import Status, Verdict
 
 
 @dataclass(frozen=True)
@@ -27,16 +29,21 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Grade:
-    """What an exercise got, and why. `hint` is empty only for those that passed."""
+    """What an exercise got, and why. `hint` is empty only for those that passed.
+
+    What was taken from the course's release counts as done for whatever needs it, and earns
+    nothing.
+    """
 
     exercise: Exercise
     status: Status
     hint: str = ""
     outcomes: tuple[Outcome, ...] = ()
+    is_taken: bool = False
 
     @property
     def score(self) -> int:
-        return self.exercise.points if self.status is Status.PASSED else 0
+        return self.exercise.points if self.status is Status.PASSED and not self.is_taken else 0
 
     @property
     def bad(self) -> list[Outcome]:
@@ -52,6 +59,7 @@ class Grades:
     seed: int
     grades: tuple[Grade, ...]
     built: Built = field(default_factory=Built)
+    assumed: tuple[Exercise, ...] = ()  # not graded: the reference's took their place
 
     @property
     def score(self) -> int:
@@ -67,18 +75,18 @@ class Grades:
 
 
 def grade_all(choice: Choice, verdicts: Mapping[Run, Verdict],
-              blocked: Mapping[Exercise, Exercise]) -> tuple[Grade, ...]:
+              blocked: Mapping[Exercise, Exercise], taken: Collection[Exercise] = ()
+              ) -> tuple[Grade, ...]:
     """The grades of the chosen exercises.
 
     Args:
         blocked: exercises that were not run since they need a stub, and that stub.
+        taken: exercises whose solution is that of the course's release.
     """
     grades: dict[Exercise, Grade] = {}
     for exercise in choice.exercises:  # needs come first
         if exercise in blocked:
-            need = blocked[exercise]
-            grades[exercise] = Grade(exercise, Status.SKIPPED,
-                                     f"it needs exercise {need}, which is a stub still")
+            grades[exercise] = _grade_blocked(exercise, blocked[exercise])
             continue
         lost = [need for need in needs_of(exercise, grades)
                 if grades[need].status in (Status.FAILED, Status.SKIPPED)]
@@ -89,7 +97,20 @@ def grade_all(choice: Choice, verdicts: Mapping[Run, Verdict],
                                      f"it needs exercise {lost[0]}, which {_past(was)}", outcomes)
         else:
             grades[exercise] = _grade(choice, exercise, outcomes)
-    return tuple(grades.values())
+    return tuple(replace(grade, is_taken=True) if exercise in taken else grade
+                 for exercise, grade in grades.items())
+
+
+def _grade_blocked(exercise: Exercise, stub: Exercise) -> Grade:
+    """The grade of an exercise that was not run because of a stub, which may be its own."""
+    if exercise == stub:
+        return Grade(exercise, Status.FAILED, _yours(exercise.id, exercise.funcs[0].name,
+                                                     exercise.handout))
+    return Grade(exercise, Status.SKIPPED, f"it needs exercise {stub}, which is a stub still")
+
+
+def _yours(ident: str, what: str, handout: str) -> str:
+    return f"exercise {ident} ({what}) is yours: {handout}"
 
 
 def _past(status: str) -> str:
@@ -129,7 +150,7 @@ def find_hint(exercise: Exercise, verdict: Verdict) -> tuple[str, str]:
     if verdict.status is Status.ERROR:
         return verdict.reason, ""
     if stub := stub_reached(verdict):
-        return f"exercise {stub[0]} ({stub[1]}) is yours: {stub[2]}", ""
+        return _yours(*stub), ""
     for hint in exercise.hints:
         if any(hint.match.search(line) for line in verdict.evidence):
             return " ".join(hint.text.split()), hint.name
@@ -151,7 +172,9 @@ def stub_reached(verdict: Verdict) -> tuple[str, str, str] | None:
 def _grade(choice: Choice, exercise: Exercise, outcomes: tuple[Outcome, ...]) -> Grade:
     """The grade of an exercise whose needs are all right."""
     if not outcomes:
-        return Grade(exercise, Status.ERROR, _nowhere(choice, exercise))
+        is_here = any(platform.probe().ok for platform in choice.platforms_of(exercise))
+        return Grade(exercise, Status.ERROR if is_here else Status.SKIPPED,
+                     _nowhere(choice, exercise))
     failed = [one for one in outcomes if one.verdict.status is Status.FAILED]
     foreign = [one for one in failed if _stopped_elsewhere(exercise, one.verdict)]
     if failed and failed == foreign:
@@ -178,9 +201,17 @@ def _nowhere(choice: Choice, exercise: Exercise) -> str:
     """Why an exercise could not be run at all."""
     if not exercise.scenarios:
         return "labs/*/lab.toml names no scenario for it"
-    reasons = [f"{platform.key}: {platform.probe().reason}"
+    reasons = [f"{platform.key}: {_why_not(choice, exercise, platform)}"
                for platform in choice.platforms_of(exercise)]
     return "no platform to run it on; " + "; ".join(reasons)
+
+
+def _why_not(choice: Choice, exercise: Exercise, platform: Platform) -> str:
+    """Why none of the exercise's scenarios is run on a platform."""
+    if any(choice.is_for(name, platform) for name in exercise.scenarios):
+        return platform.probe().reason
+    keys = dict.fromkeys(key for name in exercise.scenarios for key in choice.on.get(name, ()))
+    return f"its scenarios are for {', '.join(keys)} only"
 
 
 def to_json(grades: Grades) -> dict[str, Any]:
@@ -189,6 +220,7 @@ def to_json(grades: Grades) -> dict[str, Any]:
         "score": grades.score,
         "max": grades.max,
         "seed": grades.seed,
+        "assumed": [{"id": exercise.id, "track": exercise.track} for exercise in grades.assumed],
         "exercises": [_exercise_json(grade) for grade in grades.grades],
         "platforms": {platform.key: {"available": platform.probe().ok,
                                      "reason": platform.probe().reason,
@@ -203,8 +235,9 @@ def _exercise_json(grade: Grade) -> dict[str, Any]:
     return {
         "id": exercise.id, "lab": exercise.lab, "track": exercise.track, "title": exercise.title,
         "score": grade.score, "max": exercise.points, "status": grade.status.value,
-        "hint": grade.hint,
+        "taken": grade.is_taken, "hint": grade.hint,
         "runs": [{"scenario": one.run.scenario, "platform": one.run.platform,
+                  "model": one.run.model, "break": one.run.broken,
                   "status": one.verdict.status.value, "seconds": round(one.verdict.seconds, 3),
                   "hint": one.hint_name, "evidence": one.verdict.evidence}
                  for one in grade.outcomes],

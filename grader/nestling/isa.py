@@ -105,6 +105,11 @@ def _entries(path: Path) -> list[tuple[str, list[str], int]]:
             for match in ENTRY.finditer(text)]
 
 
+def exit_names(hv: Path) -> set[str]:
+    """The neutral names of all exits, from the source directory `hv`."""
+    return {words[1] for _, words, _ in _entries(hv / "exit.def")}
+
+
 @functools.cache
 def load(hv: Path, name: str) -> Isa:
     """Read the tables of "svm" or "vmx" from the source directory `hv`.

@@ -133,7 +133,8 @@ class Tcg(Qemu):
     key = "tcg"
     title = "QEMU, emulated AMD CPU"
     icount = True
-    models = ("max", "qemu64,+svm,+npt")
+    # Everything; what the labs need and no more; without nested paging; without SVM.
+    models = ("max", "qemu64,+svm,+npt", "qemu64,+svm", "qemu64,-svm")
     isa = "svm"
 
     def cpu(self, job: Job) -> list[str]:
@@ -197,7 +198,9 @@ class BochsVmx(Bochs):
     key = "bochs-vmx"
     title = "Bochs, emulated Intel CPU"
     isa = "vmx"
-    models = ("corei7_skylake_x", "corei7_haswell_4770", "corei7_icelake_u")
+    # The last three: EPT but no unrestricted guests; VMX without EPT; no VMX.
+    models = ("corei7_skylake_x", "corei7_haswell_4770", "corei7_icelake_u",
+              "corei5_lynnfield_750", "core2_penryn_t9600", "p4_prescott_celeron_336")
 
 
 class BochsSvm(Bochs):

@@ -6,6 +6,7 @@ among its user_properties; that is all the grader takes from pytest.
 
 from __future__ import annotations
 
+import functools
 import os
 import traceback
 from collections.abc import Callable, Iterator
@@ -13,14 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from nestling import isa, scenario
+from nestling import isa, labs, scenario
 from nestling.boot import Options, VmFile, boot
+from nestling.compare import NOTHING, Finding, Names
 from nestling.emulator import Limits, staging
 from nestling.errors import UserError
+from nestling.labs import Lab, all_exercises
 from nestling.plan import Plan, Run
 from nestling.platforms import platform_named
-from nestling.scenario import Scenario
-from nestling.verdict import Names, Status, Verdict, judge
+from nestling.scenario import Factory, Scenario
+from nestling.verdict import Status, Verdict, judge, judge_broken, todo
 
 PROPERTY = "nestling-verdict"
 RUNS_PER_WORKER = 4  # a worker takes about as long to start as these take
@@ -91,16 +94,54 @@ def perform(plan: Plan, run: Run) -> Verdict:
 def boot_and_judge(plan: Plan, run: Run) -> Verdict:
     """perform() without its net."""
     platform = platform_named(run.platform)
-    made = scenario.load(plan.root)[run.scenario](plan.seed)
-    names = Names.of_build(isa.load(plan.root / "hv", platform.isa), plan.build)
-    options = Options(words=made.words, witness=platform.has_witness, model=run.model,
-                      instructions=made.instructions)
+    made = factories(plan.root)[run.scenario](plan.seed)
+    answer = ""
+    if made.predict:
+        answer, wrong = read_answer(plan.root, plan.tree or plan.root, made.predict)
+        if wrong:
+            return Verdict(Status.FAILED, (wrong,))
+    build = plan.build_of(run)
+    names = Names.of_build(isa.load(plan.root / "hv", platform.isa), build)
+    options = Options(words=made.words, trace=bool(made.predict), witness=platform.has_witness,
+                      model=run.model, instructions=made.instructions)
     with staging() as directory:
         for name, data in made.files.items():
             (directory / name).write_bytes(data)
-        result = boot(platform, VmFile(f"{run.scenario}.vm", made.vm), plan.build, [directory],
+        result = boot(platform, VmFile(f"{run.scenario}.vm", made.vm), build, [directory],
                       options, Limits(seconds=made.seconds))
-    return judge(made, result, names, platform.has_witness)
+    if run.broken:
+        return judge_broken(made, result, names, run.broken)
+    return judge(made, result, names, platform.has_witness, answer)
+
+
+def read_answer(root: Path, tree: Path, path: str) -> tuple[str, Finding | None]:
+    """The text of an answer's file in `tree`, and what is wrong if it is none.
+
+    Args:
+        root: the tree with the labs, which know what the file is like in a starter.
+    """
+    try:
+        text = (tree / path).read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return "", Finding("predict", NOTHING, path)
+    for exercise in all_exercises(known_labs(root)):
+        if exercise.answer == path and text.split() == exercise.stub.split():
+            return "", todo(exercise.id, path, exercise.handout)
+    return text, None
+
+
+# A worker makes many runs of the same plan: what they share is read once.
+
+@functools.cache
+def factories(root: Path) -> dict[str, Factory]:
+    """The scenarios of a tree."""
+    return scenario.load(root)
+
+
+@functools.cache
+def known_labs(root: Path) -> tuple[Lab, ...]:
+    """The labs of a tree."""
+    return labs.load(root, check_functions=False)
 
 
 def write_vm_files(made: dict[str, Scenario], directory: Path) -> None:

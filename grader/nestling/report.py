@@ -6,9 +6,9 @@ import os
 import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -16,8 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from nestling.build import Site
 from nestling.grade import Grade, Grades, Outcome, stub_reached
-from nestling.plan import Run
+from nestling.plan import Run, break_folder
 from nestling.platforms import PLATFORMS, Platform
 from nestling.verdict import Status, Verdict
 
@@ -35,6 +36,15 @@ class Commands:
     root: Path  # has the Makefile and scripts/
     tree: Path  # that was graded
     build: str  # as given to make
+    model: str = ""  # CPU model, as the user gave it
+    assume: bool = False
+    words: Mapping[str, str] = field(default_factory=dict)  # of a scenario, for the hypervisor
+
+    @property
+    def built(self) -> Path:
+        """What was run is here."""
+        site = Site(self.tree, self.build)
+        return site.copy.built if self.assume else site.built
 
     def grade(self, exercise: str, run: Run, seed: int) -> str:
         """Makes one run of an exercise again."""
@@ -44,13 +54,18 @@ class Commands:
         if self.build != "build":
             words.append(f"BUILD={self.build}")
         words += [f"EX={exercise}", f"ON={run.platform}", f"SEED={seed}"]
-        return shlex.join(words + ([f"MODEL={run.model}"] if run.model else []))
+        words += [f"MODEL={run.model}"] if run.model and run.model == self.model else []
+        return shlex.join(words + (["ASSUME=1"] if self.assume else []))
 
     def gdb(self, run: Run, platform: str) -> str:
         """Opens one run in gdb."""
-        build = self.tree / self.build
         words = [_short(self.root / "scripts" / "run"),
-                 _short(build / "grade" / f"{run.scenario}.vm"), "--on", platform, "--gdb"]
+                 _short(self.built / "grade" / f"{run.scenario}.vm"), "--on", platform, "--gdb"]
+        if run.model and platform == run.platform:
+            words += ["--model", run.model]
+        if self.words.get(run.scenario):
+            words += ["--cmdline", self.words[run.scenario]]
+        build = self.built / break_folder(run) if run.broken else self.built
         if build != self.root / "build":
             words += ["--build", _short(build)]
         return shlex.join(words)
@@ -95,6 +110,10 @@ class Screen:
 
     def table(self, grades: Grades) -> None:
         """The exercises and their points."""
+        if grades.assumed:
+            names = ", ".join(map(str, grades.assumed))
+            self.say(f"assumed, with the reference in their place, and not graded: {names}",
+                     "yellow")
         table = Table("Exercise", "Track", "Title", "Points", box=None, pad_edge=False,
                       padding=(0, 2, 0, 0))
         platforms = grades.choice.platforms
@@ -106,7 +125,8 @@ class Screen:
             table.add_row(exercise.id, exercise.track, exercise.title,
                           f"{grade.score}/{exercise.points}",
                           *(_cell(grade, platform) for platform in platforms),
-                          Text(grade.status.value, COLOURS[grade.status]))
+                          Text(grade.status.value + (", taken" if grade.is_taken else ""),
+                               COLOURS[grade.status]))
         self._console.print()
         self._console.print(table)
 
@@ -124,7 +144,10 @@ class Screen:
         for platform in grades.choice.platforms:
             if not platform.probe().ok:
                 self.say(f"not used: {platform.key}: {platform.probe().reason}", "yellow")
-        lost = [(Status.SKIPPED, "skipped, since they depend on others that failed"),
+        taken = [str(grade.exercise) for grade in grades.grades if grade.is_taken]
+        if taken:
+            self.say(f"taken from the release: earns nothing: {', '.join(taken)}", "yellow")
+        lost = [(Status.SKIPPED, "skipped, for the reasons above"),
                 (Status.ERROR, "not graded, through no fault of the code")]
         for status, meaning in lost:
             points = sum(grade.exercise.points for grade in grades.grades

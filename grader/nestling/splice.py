@@ -143,20 +143,24 @@ def set_body(text: str, name: str, new: str, path: str) -> str:
                path)
 
 
-def stub(name: str, path: str, ident: str, todo: str, handout: str, tail: str = "") -> str:
+def stub(
+    name: str, path: str, ident: str, todo: str, handout: str, tail: str = "", stops: bool = True
+) -> str:
     """The body of `name` in a starter: a hint, a loud stop, and a value to return.
 
     Args:
         ident: of the exercise, "1.4".
         todo: the hint; it becomes a comment.
         tail: C statements behind the stop.
+        stops: False for a guest's function, which has no way to stop loudly.
     """
     call = f'"{ident}", "{name}", "{handout}"'
     hint = _comment(f"Exercise {ident}: {' '.join(todo.split())}")
     if path.endswith(".S"):
         return f"\n{hint}\tLAB_TODO {call}\n"
     lines = textwrap.indent(textwrap.dedent(tail).strip(), "\t")
-    return f"{{\n{hint}\tlab_todo({call});\n{lines}{chr(10) if lines else ''}}}"
+    stop = f"\tlab_todo({call});\n" if stops else ""
+    return f"{{\n{hint}{stop}{lines}{chr(10) if lines else ''}}}"
 
 
 def _comment(text: str) -> str:

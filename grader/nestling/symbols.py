@@ -118,6 +118,20 @@ class Symbols:
         return lines
 
 
+def symbols_of(path: Path) -> Symbols:
+    """The names and lines of an ELF file; they are read again only if the file is a new one."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return Symbols(path)  # says so when it is asked
+    return _symbols_of(path, stat.st_mtime_ns, stat.st_ino)
+
+
+@functools.lru_cache(maxsize=256)
+def _symbols_of(path: Path, changed: int, inode: int) -> Symbols:
+    return Symbols(path)
+
+
 def symbolize(text: str, symbols: Symbols) -> str:
     """Add names and lines to the "  at 0x..." lines of a panic."""
     def name(match: re.Match[str]) -> str:

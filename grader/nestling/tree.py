@@ -1,4 +1,4 @@
-"""Students' trees: make one from the project, see how far it is, move bodies in and out.
+"""Students' trees: make one from the project, see how far it is, move solutions in and out.
 
 A tree is a folder with the project's layout. The project itself holds the reference solution;
 a starter is the project with every exercise's body replaced by its stub, and without the files
@@ -11,23 +11,25 @@ import os
 import re
 import shutil
 import stat
-import subprocess
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
-from nestling import clex, labs, splice
+from nestling import clex, git, labs, leaks, splice
 from nestling.errors import UserError
+from nestling.exercise import same
 from nestling.labs import Exercise, Func, Lab
 from nestling.splice import Piece
 
-# What a student doesn't get: known wrong bodies, and tests that need the solutions.
-HIDDEN = ("labs/*/mutants/*", "grader/tests/reference/*", ".ci/*")
+# What a student doesn't get: wrong bodies, tests that need the solutions, what makes starters.
+HIDDEN = ("labs/*/mutants/*", "labs/release.json", "grader/tests/reference/*", ".ci/*",
+          "project.mk")
 MESSAGE = "Nestling: starter"
-AUTHOR = ("Nestling", "nestling@localhost")  # if git knows no name for the user
-SHORT = 16  # tokens; a shorter body (`return 0;`) says nothing wherever else it is found
+# In Markdown, what lies between these lines is not for students.
+CUT = re.compile(r"^<!-- project only -->\n.*?^<!-- end -->\n\n?", re.DOTALL | re.MULTILINE)
 
 
 class State(Enum):
@@ -36,7 +38,7 @@ class State(Enum):
     STUB = "stub"
     MINE = "mine"
     REFERENCE = "reference"
-    BROKEN = "broken"  # the function can't be found
+    BROKEN = "broken"  # the function or the answer can't be found
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,27 @@ class Status:
     note: str = ""
 
 
-def is_project(root: Path) -> bool:
-    """Is `root` the project, with the reference solution, rather than a student's tree?"""
-    return any(root.glob("labs/*/mutants"))
+@dataclass(frozen=True)
+class Solution:
+    """What somebody wrote for an exercise: a piece for each function, or an answer."""
+
+    pieces: tuple[Piece, ...] = ()
+    answer: str = ""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The bodies, or the answer; see Exercise.written()."""
+        return tuple(piece.body for piece in self.pieces) if self.pieces else (self.answer,)
+
+
+class Source(Protocol):
+    """Where solutions can be had; release.py has them."""
+
+    def solution(self, exercise: Exercise, into: Path | None = None) -> Solution:
+        """The solution of `exercise`, with those helpers that the tree `into` lacks.
+
+        Raises UserError if it has none, or one that is not acceptable.
+        """
 
 
 def get_body(tree: Path, func: Func) -> str:
@@ -73,8 +93,18 @@ def put_body(tree: Path, exercise: Exercise, piece: Piece) -> None:
     _write(tree / func.path, splice.put(text, func.name, piece, func.path))
 
 
+def put_solution(tree: Path, exercise: Exercise, solution: Solution) -> None:
+    """Put all of a solution into `tree`. Raises Refused."""
+    if exercise.answer:
+        _write(tree / exercise.answer, solution.answer)
+    for piece in solution.pieces:
+        put_body(tree, exercise, piece)
+
+
 def put_stub(tree: Path, exercise: Exercise) -> None:
     """Put the stubs of an exercise into `tree`. Raises Refused."""
+    if exercise.answer:
+        _write(tree / exercise.answer, *exercise.stubs)
     for func in exercise.funcs:
         text = clex.read(tree / func.path, func.path)
         stub = exercise.stub_of(func)
@@ -88,34 +118,36 @@ def make_stub(tree: Path, only: Iterable[Exercise] | None = None) -> None:
 
 
 def status(
-    tree: Path, exercises: Iterable[Exercise], reference: Path | None = None
+    tree: Path, exercises: Iterable[Exercise], reference: Source | None = None
 ) -> list[Status]:
-    """What the exercises' functions are in `tree`; comments and layout make no difference.
+    """What is in the exercises' places in `tree`; comments and layout make no difference.
 
-    Without the tree `reference` a reference body counts as MINE.
+    Without the solutions of `reference` a reference body counts as MINE.
     """
     return [_status_of(tree, exercise, reference) for exercise in exercises]
 
 
-def _status_of(tree: Path, exercise: Exercise, reference: Path | None) -> Status:
+def _status_of(tree: Path, exercise: Exercise, reference: Source | None) -> Status:
     try:
-        states = {_state_of(tree, exercise, func, reference) for func in exercise.funcs}
+        written = exercise.written(tree)
+        if same(written, exercise.stubs, exercise.paths):
+            return Status(exercise, State.STUB)
     except clex.Refused as error:
         return Status(exercise, State.BROKEN, str(error))
-    return Status(exercise, states.pop() if len(states) == 1 else State.MINE)
+    try:
+        if reference and same(written, reference.solution(exercise).texts, exercise.paths):
+            return Status(exercise, State.REFERENCE)
+    except UserError:
+        pass  # the reference has not all exercises
+    return Status(exercise, State.MINE)
 
 
-def _state_of(tree: Path, exercise: Exercise, func: Func, reference: Path | None) -> State:
-    present = splice.tokens(get_body(tree, func), func.path)
-    if present == splice.tokens(exercise.stub_of(func), func.path):
-        return State.STUB
-    if reference and present == splice.tokens(get_body(reference, func), func.path):
-        return State.REFERENCE
-    return State.MINE
-
-
-def export(root: Path, dest: Path) -> tuple[Lab, ...]:
+def export(root: Path, dest: Path, when: str = "") -> tuple[Lab, ...]:
     """Write a starter of the project `root` to the new folder `dest`, as a git repository.
+
+    Args:
+        when: for a starter that is the same each time: the time of its commit, which is
+            then Nestling's own instead of the user's.
 
     Returns the labs. Nothing is left at `dest` if it fails.
 
@@ -139,7 +171,7 @@ def export(root: Path, dest: Path) -> tuple[Lab, ...]:
         _copy(root, work, files)
         make_stub(work, labs.all_exercises(known))
         check_no_leak(root, known, work)
-        _commit(work)
+        _commit(work, when)
         work.chmod(0o777 & ~_umask())
         work.rename(dest)
     except OSError as error:
@@ -151,14 +183,13 @@ def export(root: Path, dest: Path) -> tuple[Lab, ...]:
 
 def project_files(root: Path) -> list[str]:
     """The files of a starter: what git tracks or would track, without HIDDEN."""
-    top = _git(root, "rev-parse", "--show-toplevel").rstrip("\n")
+    top = git.run(root, "rev-parse", "--show-toplevel").rstrip("\n")
     if Path(top).resolve() != root.resolve():
         raise UserError(f"{root}: is not the top of a git repository; use a clone of the project")
-    listed = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    listed = git.run(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     files = []
     for name in sorted(set(listed.split("\0")) - {""}):
-        path = PurePosixPath(name)
-        if any(_below(path, pattern) for pattern in HIDDEN) or "__pycache__" in path.parts:
+        if is_hidden(name) or "__pycache__" in PurePosixPath(name).parts:
             continue
         try:
             mode = (root / name).lstat().st_mode
@@ -170,63 +201,21 @@ def project_files(root: Path) -> list[str]:
     return files
 
 
-def check_no_leak(root: Path, known: Iterable[Lab], tree: Path) -> None:
-    """Raise UserError if a file of `tree` has a body of the reference in `root`, or of a mutant.
+def is_hidden(name: str) -> bool:
+    """Is the file `name` of the project, or a folder that it is in, one of HIDDEN?"""
+    path = PurePosixPath(name)
+    counts = ((len(PurePosixPath(pattern).parts), pattern) for pattern in HIDDEN)
+    return any(len(path.parts) >= count and PurePosixPath(*path.parts[:count]).match(pattern)
+               for count, pattern in counts)
 
-    Compares words, so that other layout or comments don't hide a copy.
-    """
-    secrets: list[tuple[str, str]] = []
-    for lab in known:
-        for exercise in lab.exercises:
-            for func in exercise.funcs:
-                text, stub = get_body(root, func), exercise.stub_of(func)
-                if splice.tokens(text, func.path) != splice.tokens(stub, func.path):
-                    what = f"the solution of {exercise}, {func.name}"
-                    secrets += _secrets(what, text, func.path)
-        for mutant in lab.mutants:
-            text = splice.body(mutant.text, mutant.func.name, mutant.path)
-            secrets += _secrets(f"the mutant {mutant.name}", text, mutant.path)
+
+def check_no_leak(root: Path, known: Iterable[Lab], tree: Path) -> None:
+    """Raise UserError if `tree` has what a student must not have from the project `root`."""
     for file in sorted(tree.rglob("*")):
         name = file.relative_to(tree).as_posix()
-        if not file.is_file() or name.startswith(".git/"):
-            continue
-        if any(_below(PurePosixPath(name), pattern) for pattern in HIDDEN):
+        if file.is_file() and is_hidden(name):
             raise UserError(f"{name}: must not be in a student's tree")
-        views = _views(file, name)
-        for what, words in secrets:
-            if any(words in view for view in views):
-                raise UserError(f"{name}: contains {what}; no starter was made")
-
-
-def _secrets(what: str, body: str, path: str) -> list[tuple[str, str]]:
-    """What to look for: the words of a body, with and without comments, unless it is short."""
-    inner = body.strip("{}") if path.endswith(".c") else body
-    words = splice.tokens(inner, path)
-    if len(words) < SHORT:
-        return []
-    return [(what, _words(inner)), (what, _words(" ".join(words)))]
-
-
-def _views(file: Path, name: str) -> list[str]:
-    """The words of a file, as it is and, if it is C or assembly, without comments."""
-    text = file.read_bytes().decode("utf-8", "replace")
-    views = [_words(text)]
-    if file.suffix in (".c", ".h", ".S"):
-        try:
-            views.append(_words(" ".join(splice.tokens(text, name))))
-        except clex.Refused:
-            pass  # not one of the files that have exercises; the first view must do
-    return views
-
-
-def _words(text: str) -> str:
-    return " ".join(["", *re.findall(r"[A-Za-z0-9_]+|[^\sA-Za-z0-9_]", text), ""])
-
-
-def _below(path: PurePosixPath, pattern: str) -> bool:
-    """Does `pattern` match `path` or a folder that it is in?"""
-    count = len(PurePosixPath(pattern).parts)
-    return len(path.parts) >= count and PurePosixPath(*path.parts[:count]).match(pattern)
+    leaks.check(root, known, tree)
 
 
 def _write(file: Path, text: str) -> None:
@@ -243,37 +232,16 @@ def _copy(root: Path, dest: Path, files: Iterable[str]) -> None:
         shutil.copyfile(root / name, target)
         shutil.copymode(root / name, target)
         target.chmod(target.stat().st_mode | stat.S_IWUSR)
+        if target.suffix == ".md":
+            _write(target, CUT.sub("", clex.read(target, name)))
 
 
-def _commit(tree: Path) -> None:
+def _commit(tree: Path, when: str) -> None:
     """Make `tree` a repository with one commit, whatever hooks and signing the user has set."""
-    _git(tree, "init", "-q", "-b", "main", "--template=")
-    quiet = ["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false"]
-    for key, value in zip(("user.name", "user.email"), AUTHOR):
-        if not _git(tree, "config", "--default", "", "--get", key).strip():
-            quiet += ["-c", f"{key}={value}"]
-    _git(tree, "add", "--all", "--force")
-    _git(tree, *quiet, "commit", "-q", "-m", MESSAGE)
-
-
-def is_clean(tree: Path, path: str) -> bool:
-    """Is `path` in `tree` as it was last committed?"""
-    return _git(tree, "status", "--porcelain", "--", path) == ""
-
-
-def _git(tree: Path, *words: str) -> str:
-    """Run git in `tree`, deaf to the GIT_ variables of a git that may have started us."""
-    env = {key: value for key, value in os.environ.items()
-           if not key.startswith("GIT_") or key.startswith("GIT_CONFIG")}
-    try:
-        done = subprocess.run(["git", *words], cwd=tree, env=env, stdin=subprocess.DEVNULL,
-                              capture_output=True, check=False)
-    except OSError as error:
-        raise UserError(f"git can't be started: {error.strerror}") from None
-    if done.returncode:
-        problem = done.stderr.decode("utf-8", "replace").strip() or f"status {done.returncode}"
-        raise UserError(f"{tree}: git {words[0]}: {problem}")
-    return done.stdout.decode("utf-8", "surrogateescape")
+    git.run(tree, "init", "-q", "-b", "main", "--template=")
+    git.run(tree, "add", "--all", "--force")
+    env = git.as_author(when) if when else git.identity(tree)
+    git.run(tree, "commit", "-q", "-m", MESSAGE, env=env)
 
 
 def _umask() -> int:

@@ -15,49 +15,57 @@ in labs/*/lab.toml are regular expressions over such lines, so their wording is 
     stop first: expected exits, seen shutdown
     exit 1: expected hlt at first.64.elf:done, seen shutdown at 0x0
     exit 2: expected no more exits, seen hlt at first.64.elf:done
+    exits cpuid: expected 5, seen 4
+    exits hlt: expected 1 to 9, seen 12
+    exits io: expected none, seen 3
     state first cs.attr: expected 0xa09b, seen 0xc09b
     state first rax: expected 0x10, seen nothing
     print one nonce: expected 0x12345678, seen 0x0
+    see rip: expected 0x8000, seen 0x0
+    see first trip: expected 0x1 or 0x2, seen nothing
+    see intercept_misc1 CPUID: expected 1, seen 0
+    see: expected its lines, seen nothing
     told twice: vm first stopped
+    told twice: see rip
+    predict 3: expected cpuid at file.64.elf:again+0x2, seen io at file.64.elf:start
+    predict line 4: expected REASON PLACE, seen "cpuid"
+    predict: expected labs/03-exits/predict.txt, seen nothing
+    break no-tlb-flush: expected the guest to complain, seen exit status 0
     status: expected 0, seen 126
     compile: hv/hvm/svm.c:123:9: error: ...     of a tree that can't be built
-"Seen" are raw values: registers in hexadecimal, words as the hypervisor or a guest printed them.
-The exits are the emulator's own record, so that no program inside can invent them.
+"Seen" are raw values: registers in hexadecimal, words as the hypervisor or a guest printed them;
+of a prediction, what the student said. The exits are the emulator's own record, so that no program
+inside can invent them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from nestling import witness
 from nestling.boot import VmFile
+from nestling.compare import (NOTHING, PAIR, REFUSED_WORD, Finding, Names,
+                              compare_counts, compare_exits, compare_prints, compare_see,
+                              compare_state, printable)
 from nestling.console import HYPERVISOR
 from nestling.emulator import Reason, Result
-from nestling.errors import UserError
-from nestling.isa import Isa
-from nestling.scenario import Place, Scenario, Value
-from nestling.symbols import Symbols, symbolize
-from nestling.witness import Exit
+from nestling.predict import compare_prediction, trace_exits, with_places
+from nestling.scenario import Scenario
+from nestling.symbols import symbolize
 
-# These fall where they like; in a scenario's `exits` they count only if it mentions them.
-AT_ANY_TIME = {"host_irq", "host_nmi", "preempt", "irq_window"}
-NOTHING = "nothing"
-REFUSED_WORD = "refused"  # as the reason of a stop, and of an exit
 LOG_LINES = 8
-TEXT_MAX = 300  # characters of a text that comes from the machine
 
 TODO = re.compile(r"todo ([\w.]+) (\w+) (\S+)")
 COMPLAINT = re.compile(r"(ubsan|panic): (.*)")
 FRAME = re.compile(r"  at 0x[0-9a-f]+  (.*)")
-REFUSED = re.compile(r"vm (\S+) refused: (.*)")
-STOPPED = re.compile(r"vm (\S+) stopped reason=(\w+) .*")
+REFUSED = re.compile(r"(?:vm (\S+)|see) refused: (.*)")
+STOPPED = re.compile(r"vm (\S+) stopped reason=(\w+)(?: status=(\d+))?.*")
 STATE = re.compile(r"vm (\S+) state((?: [a-z0-9.]+=0x[0-9a-f]+)+)")
-PAIR = re.compile(r"(\S+?)=(\S*)")
+SEE = re.compile(r"see ([^=]+)=0x([0-9a-f]+)")
 
 
 class Status(StrEnum):
@@ -67,20 +75,6 @@ class Status(StrEnum):
     FAILED = "failed"  # the student's
     SKIPPED = "skipped"  # not looked at
     ERROR = "error"  # the grader's, the emulator's, this computer's
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong. Without `expected`, it should not be there at all."""
-
-    what: str
-    seen: str
-    expected: str = ""
-
-    def __str__(self) -> str:
-        if self.expected:
-            return f"{self.what}: expected {self.expected}, seen {self.seen}"
-        return f"{self.what}: {self.seen}"
 
 
 @dataclass(frozen=True)
@@ -110,56 +104,27 @@ class Verdict:
                    values["seconds"])
 
 
-@dataclass(frozen=True)
-class Names:
-    """Where addresses and numbers have their names."""
-
-    isa: Isa
-    hv: Symbols
-    guests: Mapping[str, Symbols]  # by file name
-
-    @classmethod
-    def of_build(cls, isa: Isa, build: Path) -> Names:
-        """The names in what `make` built in the directory `build`."""
-        guests = {path.name: Symbols(path) for path in sorted((build / "guest").glob("*.elf"))}
-        return cls(isa, Symbols(build / "hv.elf"), guests)
-
-    def address(self, place: str) -> int:
-        """The address of "file.elf:symbol+0x2". Raises UserError if there is none."""
-        file, _, name = place.partition(":")
-        symbol, _, offset = name.partition("+")
-        address = self.guests[file].address(symbol) if file in self.guests else None
-        if address is None:
-            raise UserError(f"the scenario names {place}, and no guest of this build has that")
-        return address + int(offset or "0", 0)
-
-    def guest_place(self, address: int, files: Sequence[str]) -> str:
-        """An address in a guest by name, if one of its `files` has a name for it."""
-        for file in files:
-            name = self.guests[file].name(address) if file in self.guests else ""
-            if name:
-                return f"{file}:{name}"
-        return f"{address:#x}"
-
-    def host_place(self, address: int) -> str:
-        """An address in the hypervisor by name."""
-        return self.hv.describe(address) or f"{address:#x}, which is not in the hypervisor"
-
-
 @dataclass
 class Told:
     """What the hypervisor said in the lines that are meant for us."""
 
     todo: str = ""  # evidence
     complaints: list[Finding] = field(default_factory=list)  # panic, ubsan, and where
-    refusals: dict[str, list[Finding]] = field(default_factory=dict)  # by VM
+    refusals: dict[str, list[Finding]] = field(default_factory=dict)  # by VM, "" before it ran
     stops: dict[str, str] = field(default_factory=dict)
+    statuses: dict[str, int] = field(default_factory=dict)  # at these stops
     state: dict[str, dict[str, int]] = field(default_factory=dict)
+    see: dict[str, int] = field(default_factory=dict)
     twice: list[str] = field(default_factory=list)
 
     @property
     def has_panicked(self) -> bool:
         return any(finding.what == "panic" for finding in self.complaints)
+
+
+def _is_complete(result: Result, told: Told) -> bool:
+    """Did the run come to an orderly end?"""
+    return result.reason is Reason.ENDED and not told.has_panicked
 
 
 def listen(console: str) -> Told:
@@ -173,13 +138,19 @@ def listen(console: str) -> Told:
         elif match := FRAME.fullmatch(line):
             told.complaints.append(Finding("at", match[1]))
         elif match := REFUSED.fullmatch(line):
-            told.refusals.setdefault(match[1], []).append(Finding("refused", printable(match[2])))
+            told.refusals.setdefault(match[1] or "", []).append(
+                Finding("refused", printable(match[2])))
         elif match := STOPPED.fullmatch(line):
             if match[1] in told.stops:
                 told.twice.append(f"vm {match[1]} stopped")
             told.stops.setdefault(match[1], match[2])
+            told.statuses.setdefault(match[1], int(match[3] or 0))
         elif match := STATE.fullmatch(line):
             _listen_state(told, match[1], match[2])
+        elif match := SEE.fullmatch(line):
+            if match[1] in told.see:
+                told.twice.append(f"see {match[1]}")
+            told.see.setdefault(match[1], int(match[2], 16))
     return told
 
 
@@ -191,22 +162,51 @@ def _listen_state(told: Told, vm: str, pairs: str) -> None:
         known.setdefault(key, int(value, 16))
 
 
-def judge(scenario: Scenario, result: Result, names: Names, has_witness: bool = True) -> Verdict:
+def judge(scenario: Scenario, result: Result, names: Names, has_witness: bool = True,
+          answer: str = "") -> Verdict:
     """Compare what a run showed with what is right.
 
     Args:
         has_witness: the run's log has the emulator's own record of VM exits.
+        answer: what the student predicts, if the scenario asks for that.
     """
+    def findings(told: Told) -> Iterator[Finding]:
+        found = list(_findings(scenario, result, names, told, has_witness))
+        yield from found
+        if scenario.predict and not found:
+            yield from _prediction(scenario, result, names, has_witness, answer)
+
+    return _verdict(result, names, findings)
+
+
+def judge_broken(scenario: Scenario, result: Result, names: Names, broken: str) -> Verdict:
+    """Has the guest found out that the hypervisor is wrong? `broken` is the mistake's name."""
+    def findings(told: Told) -> Iterator[Finding]:
+        vm = VmFile("", scenario.vm).vms[0]
+        if (told.stops.get(vm), told.statuses.get(vm)) == ("exit", 0):
+            yield Finding(f"break {broken}", "exit status 0", "the guest to complain")
+
+    return _verdict(result, names, findings)
+
+
+def _verdict(result: Result, names: Names, findings: Callable[[Told], Iterable[Finding]]
+             ) -> Verdict:
+    """The verdict on a run; `findings` is asked if the run says anything about the code."""
     if reason := _fault(result):
         return Verdict(Status.ERROR, reason=reason, seconds=result.seconds)
     console = symbolize(result.console, names.hv)
     told = listen(console)
     if match := TODO.fullmatch(told.todo):
-        findings = [Finding(f"todo {match[1]}", f"{match[2]} is yours: {match[3]}")]
+        found = [todo(match[1], match[2], match[3])]
     else:
-        findings = list(_findings(scenario, result, names, told, has_witness))
-    return Verdict(Status.FAILED if findings else Status.PASSED, tuple(findings),
-                   log_lines(console), seconds=result.seconds)
+        found = list(findings(told))
+    return Verdict(Status.FAILED if found else Status.PASSED, tuple(found), log_lines(console),
+                   seconds=result.seconds)
+
+
+def todo(exercise: str, what: str, handout: str) -> Finding:
+    """That an exercise is still to be done: `what` is its function, or its file."""
+    return Finding(f"todo {exercise}", f"{what} is yours: {handout}")
 
 
 def _fault(result: Result) -> str:
@@ -232,22 +232,36 @@ def _findings(scenario: Scenario, result: Result, names: Names, told: Told,
     if result.reason is not Reason.ENDED:
         place = f"; it was at {names.host_place(result.where)}" if result.where is not None else ""
         yield Finding(result.reason.value, result.detail + place)
-    is_complete = result.reason is Reason.ENDED and not told.has_panicked
+    is_complete = _is_complete(result, told)
     for vm, reason in scenario.stops.items():
         if refusals and told.stops.get(vm) == REFUSED_WORD:
             continue
         if told.stops.get(vm) != reason and (is_complete or vm in told.stops):
             yield Finding(f"stop {vm}", told.stops.get(vm, NOTHING), reason)
-    if has_witness and scenario.exits is not None:
-        files = VmFile("", scenario.vm).files
-        seen = witness.exits(result.log, names.isa)
-        for finding in compare_exits(scenario.exits, seen, names, files):
-            if refusals and finding.seen == REFUSED_WORD:
-                continue
+    if has_witness:
+        yield from _exit_findings(scenario, result, names, is_complete, bool(refusals))
+    if told.see or is_complete and not refusals:
+        for finding in compare_see(scenario.see, told.see):
             if is_complete or finding.seen != NOTHING:
                 yield finding
     if is_complete and not refusals:
         yield from _final_findings(scenario, result, told)
+
+
+def _exit_findings(scenario: Scenario, result: Result, names: Names, is_complete: bool,
+                   is_refused: bool) -> Iterator[Finding]:
+    """What is wrong with the exits. Of a run that broke off only those that there were count."""
+    seen = witness.exits(result.log, names.isa)
+    if isinstance(scenario.exits, Mapping):
+        yield from compare_counts(scenario.exits, [exit_.reason for exit_ in seen if not (
+            is_refused and exit_.reason == REFUSED_WORD)], is_complete and not is_refused)
+        return
+    files = VmFile("", scenario.vm).files
+    for finding in compare_exits(scenario.exits, seen, names, files):
+        if is_refused and finding.seen == REFUSED_WORD:
+            continue
+        if is_complete or finding.seen != NOTHING:
+            yield finding
 
 
 def _refusals(scenario: Scenario, result: Result, told: Told) -> Iterator[Finding]:
@@ -272,66 +286,13 @@ def _final_findings(scenario: Scenario, result: Result, told: Told) -> Iterator[
         yield Finding("status", str(result.status), str(scenario.status))
 
 
-def compare_exits(expected: Sequence[tuple[str, Place]], seen: Sequence[Exit], names: Names,
-                  files: Sequence[str] = ()) -> Iterator[Finding]:
-    """The first difference between the exits that should be and those that were."""
-    passing = AT_ANY_TIME - {reason for reason, _ in expected}
-    left = [exit_ for exit_ in seen if exit_.reason not in passing]
-    for number in range(max(len(expected), len(left))):
-        want = expected[number] if number < len(expected) else None
-        got = left[number] if number < len(left) else None
-        if want and got and _is_same_exit(want, got, names):
-            continue
-        yield Finding(f"exit {number + 1}", _seen_exit(got, names, files),
-                      _expected_exit(want) if want else "no more exits")
-        return
-
-
-def _is_same_exit(want: tuple[str, Place], got: Exit, names: Names) -> bool:
-    reason, place = want
-    address = names.address(place) if isinstance(place, str) else place
-    return got.reason == reason and (None in (address, got.rip) or address == got.rip)
-
-
-def _expected_exit(want: tuple[str, Place]) -> str:
-    reason, place = want
-    if place is None:
-        return reason
-    return f"{reason} at {place if isinstance(place, str) else f'{place:#x}'}"
-
-
-def _seen_exit(got: Exit | None, names: Names, files: Sequence[str]) -> str:
-    if got is None:
-        return NOTHING
-    if got.rip is None or got.reason == REFUSED_WORD:  # the guest has not been anywhere
-        return got.reason
-    return f"{got.reason} at {names.guest_place(got.rip, files)}"
-
-
-def compare_state(vm: str, expected: Mapping[str, Value], seen: Mapping[str, int]
-                  ) -> Iterator[Finding]:
-    """The registers that are wrong. If none was shown at all, that is one finding, not thirty."""
-    if not seen:
-        yield Finding(f"state {vm}", NOTHING, "its registers")
-        return
-    for key, value in expected.items():
-        values = value if isinstance(value, tuple) else (value,)
-        if seen.get(key) not in values:
-            yield Finding(f"state {vm} {key}",
-                          f"{seen[key]:#x}" if key in seen else NOTHING,
-                          " or ".join(f"{one:#x}" for one in values))
-
-
-def compare_prints(vm: str, expected: Mapping[str, str], text: str) -> Iterator[Finding]:
-    """The key=value lines that a guest should have printed and did not."""
-    seen: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        if match := PAIR.fullmatch(line.strip()):
-            seen.setdefault(match[1], []).append(match[2])
-    for key, value in expected.items():
-        if seen.get(key) != [value]:
-            said = printable(" and ".join(seen.get(key, [NOTHING])))
-            yield Finding(f"print {vm} {key}", said, value)
+def _prediction(scenario: Scenario, result: Result, names: Names, has_witness: bool, answer: str
+                ) -> Iterator[Finding]:
+    """What is wrong with a student's prediction."""
+    traced = trace_exits(result.trace)
+    seen = with_places(witness.exits(result.log, names.isa), traced) if has_witness else traced
+    guest = VmFile("", scenario.vm).files[0]
+    yield from compare_prediction(answer, seen, scenario.predict_count, names, guest)
 
 
 def _channel(scenario: Scenario, result: Result, vm: str) -> str:
@@ -342,11 +303,6 @@ def _channel(scenario: Scenario, result: Result, vm: str) -> str:
 
 def log_lines(console: str) -> tuple[str, ...]:
     """The last lines of the hypervisor's channel, without the long lists of registers."""
-    lines = [line for line in console.splitlines() if not STATE.fullmatch(line)]
+    lines = [line for line in console.splitlines()
+             if not (STATE.fullmatch(line) or SEE.fullmatch(line))]
     return tuple(printable(line) for line in lines[-LOG_LINES:])
-
-
-def printable(text: str) -> str:
-    """A text from the machine, made safe for a terminal."""
-    safe = "".join(char if char.isprintable() else "?" for char in text.replace("\t", " "))
-    return safe if len(safe) <= TEXT_MAX else safe[:TEXT_MAX] + "..."

@@ -1,4 +1,4 @@
-"""A project in miniature, with two labs, for the tests of labs.py and tree.py."""
+"""A project in miniature, with two labs or three, for the tests of labs, trees and releases."""
 
 from __future__ import annotations
 
@@ -111,6 +111,139 @@ FILES = {
 }
 
 
+# A lab with the other kinds of exercises, for the fixture "rich".
+LAB3 = """\
+number = 3
+title = "Third"
+[[exercise]]
+id = "3.1"
+track = "common"
+title = "Watch"
+kind = "guest"
+func = "guest/watch.64.c:main"
+points = 4
+todo = "Watch."
+stub = "return 0;"
+breaks = ["breaks/deaf.c", "breaks/vmx-mute.c"]
+"""
+
+LAB3_AMD = """\
+[[exercise]]
+id = "3.2"
+title = "Repair"
+kind = "repair"
+funcs = ["hv/ring.c:put", "hv/ring.c:get"]
+points = 3
+broken = "repair/ring.c"
+[[exercise.hints]]
+name = "lost"
+match = "lost"
+text = "A byte is lost."
+"""
+
+LAB3_INTEL = """\
+[[exercise]]
+id = "3.3"
+title = "Predict"
+kind = "predict"
+answer = "predict.txt"
+points = 2
+scenarios = ["exits"]
+stub = '''
+# REASON PLACE
+# one line for each exit
+'''
+"""
+
+RING = """\
+#include "ring.h"
+
+int put(struct ring *r, int c)
+{
+    if (r->used == RING_SIZE)
+        return -1;
+    r->data[(r->first + r->used++) % RING_SIZE] = c;
+    return 0;
+}
+
+/** Take. */
+int get(struct ring *r)
+{
+    int c = r->data[r->first];
+
+    if (!r->used)
+        return -1;
+    r->first = (r->first + 1) % RING_SIZE;
+    r->used--;
+    return c;
+}
+"""
+
+BREAK = """\
+/*
+ * break: deaf
+ * func: hv/given.c:hear
+ * track: amd
+ * why: It hears
+ *      nothing.
+ */
+int hear(int c)
+{
+    return 0;
+}
+"""
+
+RING_MUTANTS = """\
+[[mutant]]
+name = "full"
+exercise = "3.2"
+track = "amd"
+func = "put"
+hint = "lost"
+why = "A full ring takes more."
+old = '''
+\tif (r->used == RING_SIZE)
+\t\treturn -1;
+'''
+new = ""
+[[mutant]]
+name = "twice"
+exercise = "3.2"
+track = "amd"
+func = "hv/ring.c:get"
+hint = "lost"
+why = "Nothing is taken."
+edits = [{ old = "(r->first + 1)", new = "r->first" }, { old = "r->used--;\\n", new = "" }]
+"""
+
+ANSWER = """\
+# The first ten.
+cpuid  again
+io     again+0x2
+cpuid  again
+io     again+0x2   # the same again
+hlt    0x8012
+hlt    0x8013
+"""
+
+RICH = {
+    "labs/03-third/lab.toml": LAB3,
+    "labs/03-third/lab-amd.toml": LAB3_AMD,
+    "labs/03-third/lab-intel.toml": LAB3_INTEL,
+    "labs/03-third/README.md": "The handout.\n",
+    "labs/03-third/predict.txt": ANSWER,
+    "labs/03-third/repair/ring.c": RING.split("\n", 2)[2].replace("+ r->used++", "+ ++r->used"),
+    "labs/03-third/breaks/deaf.c": BREAK,
+    "labs/03-third/breaks/vmx-mute.c": BREAK.replace("deaf", "vmx-mute").replace("amd", "intel"),
+    "labs/03-third/mutants/ring.toml": RING_MUTANTS,
+    "labs/03-third/mutants/equivalent.toml": "[[equivalent]]\nexercise = '3.2'\n",
+    "guest/watch.64.c": "#include \"guest.h\"\n\nint main(void)\n{\n\tint c = ask(1, 2, 3);\n\n"
+                        "\tif (c != 3)\n\t\treturn complain(c, 3);\n\treturn ask(4, 5, 6);\n}\n",
+    "hv/ring.c": RING,
+    "hv/given.c": "int hear(int c)\n{\n    return c + 1;\n}\n",
+}
+
+
 def git(tree: Path, *words: str) -> str:
     return subprocess.run(["git", *words], cwd=tree, check=True, capture_output=True,
                           encoding="utf-8").stdout
@@ -119,7 +252,8 @@ def git(tree: Path, *words: str) -> str:
 def write(tree: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
-        (tree / name).write_text(text.replace("    ", "\t") if name.startswith("hv/") else text)
+        code = name.endswith((".c", ".S"))
+        (tree / name).write_text(text.replace("    ", "\t") if code else text)
 
 
 @pytest.fixture(name="project")
@@ -135,3 +269,10 @@ def make_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git(root, "init", "-q")
     git(root, "add", "hv", "README.md")
     return root
+
+
+@pytest.fixture(name="rich")
+def make_rich(project: Path) -> Path:
+    """The project with the lab that has exercises of all kinds."""
+    write(project, RICH)
+    return project

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nestling.build import Built, explain, make
+from nestling.build import Built, Site, explain, make, make_breaks
+from nestling.labs import Break, Func
 
 GCC = """\
   CC    hv/hvm/svm.c
@@ -73,14 +74,57 @@ def test_faults_of_the_computer(output: str, fault: str) -> None:
 def test_make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAKEFLAGS", "n")  # of a make that started us
     (tmp_path / "Makefile").write_text("all:\n\techo $(BUILD) > out\n")
-    assert make(tmp_path, "elsewhere", 2) == Built()
+    assert make(Site(tmp_path, "elsewhere"), 2) == Built()
     assert (tmp_path / "out").read_text() == "elsewhere\n"
     (tmp_path / "Makefile").write_text("all:\n\t@echo 'a.c:1:2: error: no'; false\n")
-    assert make(tmp_path, "build", 2) == Built(errors=("a.c:1: error: no",))
+    assert make(Site(tmp_path, "build"), 2) == Built(errors=("a.c:1: error: no",))
+
+
+A_C = "int f(void)\n{\n\treturn 1;\n}\n\nint g(void)\n{\n\treturn 2;\n}\n"
+MAKEFILE = """\
+$(BUILD)/breaks/%/hv32.elf: $(BUILD)/breaks/%/hv/core/a.c
+\techo $* >> log; cp $< $@
+"""
+
+
+def a_break(name: str, body: str) -> Break:
+    text = f"/* break: {name} */\nint f(void)\n{{\n\t{body}\n}}\n"
+    return Break(name, "amd", Func("hv/core/a.c", "f"), f"breaks/{name}.c", text, "")
+
+
+def test_breaks(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text(MAKEFILE)
+    (tmp_path / "hv/core").mkdir(parents=True)
+    (tmp_path / "hv/core/a.c").write_text(A_C)
+    stale = tmp_path / "out/breaks/amd/three/hv/core/old.c"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    site = Site(tmp_path, "out")
+    breaks = {f"breaks/amd/{name}": a_break(name, f"return {name};") for name in ("three", "four")}
+    for _ in range(2):
+        assert make_breaks(site, breaks, 2) == ""
+    assert sorted((tmp_path / "log").read_text().split()) == ["amd/four", "amd/three"]
+    folder = tmp_path / "out/breaks/amd/three"
+    assert (folder / "hv32.elf").read_text() == A_C.replace("return 1", "return three")
+    assert (folder / "guest").readlink() == Path("../../../guest")
+    assert not stale.exists()
+    assert (tmp_path / "hv/core/a.c").read_text() == A_C
+
+
+def test_a_break_that_does_not_fit(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text("%.elf:\n\t@echo 'hv/core/a.c:3:2: error: no'; false\n")
+    (tmp_path / "hv/core").mkdir(parents=True)
+    file = tmp_path / "hv/core/a.c"
+    site, breaks = Site(tmp_path, "out"), {"breaks/amd/three": a_break("three", "return 3;")}
+    file.write_text("int g(void) { return 0; }\n")
+    assert make_breaks(site, breaks, 2).startswith(
+        "the break three does not fit this tree: hv/core/a.c:")
+    file.write_text(A_C)
+    assert make_breaks(site, breaks, 2) == "a break does not compile: hv/core/a.c:3: error: no"
 
 
 def test_make_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "there is no Makefile" in make(tmp_path, "build", 2).fault
+    assert "there is no Makefile" in make(Site(tmp_path, "build"), 2).fault
     (tmp_path / "Makefile").write_text("")
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert make(tmp_path, "build", 2).fault == "make is missing: apt install make"
+    assert make(Site(tmp_path, "build"), 2).fault == "make is missing: apt install make"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,15 @@ import pytest
 from minitree import make_project  # noqa: F401, the fixture "project"
 from rich.console import Console
 
-from nestling import build, cli_grade, tree
-from nestling.build import Built
+from nestling import build, cli_grade, release, tree
+from nestling.build import Built, Site
 from nestling.cli_grade import main
-from nestling.labs import all_exercises, load
-from nestling.plan import Plan, Run
+from nestling.compare import Finding
+from nestling.labs import Break, Func, Lab, all_exercises, load
+from nestling.plan import Plan, Run, choose
 from nestling.platforms import PLATFORMS, Probe
 from nestling.report import Commands, Screen
-from nestling.verdict import Finding, Status, Verdict
+from nestling.verdict import Status, Verdict
 
 SCENARIOS = """\
 from nestling.scenario import Scenario, scenario
@@ -26,17 +29,17 @@ from nestling.scenario import Scenario, scenario
 
 @scenario("first-real")
 def first_real(nonce, seed):
-    return Scenario(vm=f'vm "a" {{ args {nonce} {seed} }}')
+    return Scenario(vm=f'vm "a" {{ args {nonce} {seed} }}', exits=[])
 
 
 @scenario("first-long")
 def first_long(nonce, seed):
-    return Scenario(vm='vm "a" {}')
+    return Scenario('vm "a" {}', exits=[])
 
 
 @scenario("sum")
 def sums(nonce, seed):
-    return Scenario(vm='vm "a" {}')
+    return Scenario('vm "a" {}', exits=[])
 """
 PASSED = Verdict(Status.PASSED, seconds=1.5)
 Judge = Callable[[Run], Verdict]
@@ -53,8 +56,7 @@ class World:
 
     def make(self, *words: Any) -> Built:
         self.made.append(words)
-        where, name, _ = words
-        (where / name).mkdir(exist_ok=True)
+        words[0].built.mkdir(exist_ok=True, parents=True)
         return self.built
 
     def run_plan(self, plan: Plan, jobs: int, listener: Any) -> dict[Run, Verdict]:
@@ -133,7 +135,7 @@ def test_a_loss_is_told_with_all_that_helps(world: World,
         "1.10 (common) Switch: skipped, 0 of 5 points",
         "    reason    it needs exercise 1.2 (amd), which failed",
     ]
-    assert "5 points were skipped, since they depend on others that failed" in out
+    assert "5 points were skipped, for the reasons above" in out
     assert out.endswith("score 0 of 15   (seed 7)\n")
 
 
@@ -268,7 +270,7 @@ def test_another_tree_and_build(world: World, project: Path, tmp_path: Path,
     (other / "hv").mkdir(parents=True)  # its functions can't be found: no stub, then
     world.judge = lambda run: failed("panic: no")
     assert main(["--tree", "../other tree", "--build", "out", "--seed", "7"]) == 1
-    assert world.made[0][:2] == (other, "out")
+    assert world.made[0][0] == Site(other, "out")
     assert (world.plans[0].root, world.plans[0].build) == (project, other / "out")
     out = capsys.readouterr().out
     assert f"make grade 'TREE={other}' BUILD=out EX=1.2 ON=tcg SEED=7\n" in out
@@ -283,6 +285,89 @@ def test_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         "make -C /srv/nestling grade EX=1.4 ON=tcg SEED=7")
     assert commands.gdb(Run("a", "tcg"), "tcg") == (
         "/srv/nestling/scripts/run /srv/nestling/build/grade/a.vm --on tcg --gdb")
+
+
+def test_earlier_labs_can_be_assumed(world: World, project: Path, tmp_path: Path,
+                                     capsys: pytest.CaptureFixture[str]) -> None:
+    hers = tmp_path / "hers"
+    tree.export(project, hers)
+    world.judge = lambda run: failed("panic: no")
+    assert main(["--tree", str(hers), "--lab", "2", "--assume", "1", "--on", "tcg", "--seed", "7",
+                 "--json", "out.json"]) == 1
+    copy = hers / "build/assume/tree"
+    assert world.made[0][0] == Site(copy, "build")
+    assert (copy / "hv/svm.c").read_text() == (project / "hv/svm.c").read_text()
+    plan, = world.plans
+    assert (plan.build, plan.tree) == (copy / "build", copy)
+    assert [run.name for run in plan.runs] == ["sum on tcg"]
+    out = capsys.readouterr().out
+    assert ("\nassumed, with the reference in their place, and not graded: 1.2 (amd), "
+            "1.10 (common)\n") in out
+    assert f"make grade TREE={hers} EX=2.1 ON=tcg SEED=7 ASSUME=1\n" in out
+    result = json.loads(Path("out.json").read_text())
+    assert [entry["id"] for entry in result["assumed"]] == ["1.2", "1.10"]
+    assert [entry["id"] for entry in result["exercises"]] == ["2.1"]
+
+
+def test_nothing_to_assume_is_no_trouble(world: World, project: Path) -> None:
+    shutil.rmtree(project / "labs/01-first/mutants")
+    assert main(["--lab", "1", "--assume"]) == 0
+    assert world.made[0][0] == Site(project, "build")
+
+
+def test_a_reference_that_is_not_at_hand(world: World, project: Path,
+                                         capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(project / "labs/01-first/mutants")
+    assert main(["--lab", "2", "--assume"]) == 2
+    assert capsys.readouterr().err == (
+        "grade: --assume: the reference of the earlier labs is not at hand; put the release of "
+        f"your course to {project}/labs/release.json\n")
+
+
+def test_what_was_taken_from_the_release(world: World, project: Path,
+                                         capsys: pytest.CaptureFixture[str]) -> None:
+    exercises = all_exercises(load(project, check_functions=False), "amd")
+    release.write(project, exercises[:1], project / "labs/release.json")
+    shutil.rmtree(project / "labs/01-first/mutants")  # so it is a student's tree
+    assert main(["--seed", "7"]) == 0
+    out = capsys.readouterr().out
+    assert "taken from the release: earns nothing: 1.2 (amd)\n" in out
+    assert "0/10" in out and "passed, taken" in out
+    assert out.endswith("score 6 of 16   (seed 7)\n")
+
+
+def test_what_to_type_for_a_special_machine() -> None:
+    root = Path("/srv/nestling")
+    commands = Commands(root, root, "build", "", False, {"a": "until=guest"})
+    run = Run("a", "tcg", "qemu64,+svm", "deaf")
+    assert "MODEL" not in commands.grade("1.4", run, 7)
+    assert commands.gdb(run, "tcg") == (
+        "/srv/nestling/scripts/run /srv/nestling/build/grade/a.vm --on tcg --gdb "
+        "--model qemu64,+svm --cmdline until=guest --build /srv/nestling/build/breaks/amd/deaf")
+
+
+def test_breaks_are_built_and_trouble_with_them_is_no_failure(
+        world: World, project: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    one = Break("deaf", "amd", Func("hv/svm.c", "svm_helper"), "x.c", "", "")
+    exercises = all_exercises(load(project, check_functions=False), "amd")
+    guest = replace(exercises[0], kind="guest", breaks=(one,))
+    choice = choose([Lab(1, "x", "labs/01-x", (guest,), ())], on=["tcg"])
+    plan = Plan(project, project / "build", 7, choice.runs())
+    made = []
+
+    def make_breaks(site: Site, breaks: dict[str, Break], jobs: int) -> str:
+        made.append(breaks)
+        return "gcc fell ill" if len(made) > 1 else ""
+
+    monkeypatch.setattr(build, "make_breaks", make_breaks)
+    site, screen = Site(project, "build"), Screen(Commands(project, project, "build"))
+    assert set(cli_grade.make_runs(site, choice, plan, 2, screen).values()) == {PASSED}
+    assert made == [{"breaks/amd/deaf": one}]
+    verdicts = cli_grade.make_runs(site, choice, plan, 2, screen)
+    assert {run.broken: verdict.reason for run, verdict in verdicts.items()} == {
+        "": "", "deaf": "gcc fell ill"}
+    assert "wrong on purpose: deaf\n" in capsys.readouterr().out
 
 
 def test_interrupted(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -11,11 +12,12 @@ import pytest
 from exercises import exercise, hint
 
 from nestling.build import Built
+from nestling.compare import Finding
 from nestling.grade import Grade, Grades, find_hint, grade_all, grade_unbuilt, to_json
 from nestling.labs import Exercise
 from nestling.plan import Choice, Run
 from nestling.platforms import PLATFORMS, Probe
-from nestling.verdict import Finding, Status, Verdict
+from nestling.verdict import Status, Verdict
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "grade.schema.json").read_text())
 PASSED = Verdict(Status.PASSED, seconds=0.12345)
@@ -101,14 +103,41 @@ def test_every_platform_counts() -> None:
     assert (grade.status, grade.hint) == (Status.ERROR, "this run was never made")
 
 
+def test_what_was_taken_earns_nothing_but_what_needs_it_does() -> None:
+    choice = choose(ONE, TWO)
+    verdicts = {Run("a", "tcg"): PASSED, Run("b", "tcg"): PASSED}
+    one, two = grade_all(choice, verdicts, {}, taken=[ONE])
+    assert (one.status, one.score, two.score) == (Status.PASSED, 0, 10)
+    values = to_json(Grades(choice, 7, (one, two), assumed=(THREE,)))
+    jsonschema.validate(values, SCHEMA)
+    assert [entry["taken"] for entry in values["exercises"]] == [True, False]
+    assert values["assumed"] == [{"id": "1.3", "track": "common"}]
+
+
+def test_a_guest_that_is_a_stub_is_its_own_obstacle() -> None:
+    guest = replace(ONE, kind="guest")
+    one, two = grade_all(choose(guest, TWO), {}, {guest: guest, TWO: guest})
+    assert (one.status, one.hint) == (
+        Status.FAILED, "exercise 1.1 (f) is yours: labs/01-x/README.md")
+    assert (two.status, two.hint) == (
+        Status.SKIPPED, "it needs exercise 1.1 (amd), which is a stub still")
+
+
 def test_a_missing_platform_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     choice = choose(ONE, on=("tcg", "bochs-svm"))
     monkeypatch.setattr(type(PLATFORMS["bochs-svm"]), "probe",
                         lambda self: Probe(False, "apt install bochs"))
     assert grade_all(choice, {Run("a", "tcg"): PASSED}, {})[0].status is Status.PASSED
     grade, = grade_all(choose(ONE, on=("bochs-svm",)), {}, {})
-    assert (grade.status, grade.score) == (Status.ERROR, 0)
+    assert (grade.status, grade.score) == (Status.SKIPPED, 0)
     assert grade.hint == "no platform to run it on; bochs-svm: apt install bochs"
+
+
+def test_an_exercise_for_other_machines_only() -> None:
+    choice = replace(choose(ONE), on={"a": {"bochs-svm": ""}})
+    grade, = grade_all(choice, {}, {})
+    assert (grade.status, grade.hint) == (
+        Status.ERROR, "no platform to run it on; tcg: its scenarios are for bochs-svm only")
 
 
 def test_an_exercise_without_scenarios_proves_nothing() -> None:
@@ -157,8 +186,8 @@ def test_json() -> None:
     assert (values["score"], values["max"], values["seed"]) == (10, 30, 7)
     assert [entry["status"] for entry in values["exercises"]] == ["passed", "failed", "skipped"]
     assert values["exercises"][1]["runs"] == [
-        {"scenario": "b", "platform": "tcg", "status": "failed", "seconds": 0.0, "hint": "",
-         "evidence": ["panic: no"]}]
+        {"scenario": "b", "platform": "tcg", "model": "", "break": "", "status": "failed",
+         "seconds": 0.0, "hint": "", "evidence": ["panic: no"]}]
     assert values["platforms"] == {
         "tcg": {"available": True, "reason": "", "title": PLATFORMS["tcg"].title}}
     assert not everything.passed

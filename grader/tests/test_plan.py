@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from exercises import exercise, lab
 
 from nestling.errors import UserError
-from nestling.plan import Plan, Run, blocked_by, choose, needs_of
+from nestling.labs import Break, Func
+from nestling.plan import Plan, Run, blocked_by, breaks_in, choose, needs_of
 from nestling.platforms import PLATFORMS, Probe
+from nestling.scenario import Factory, Scenario
 
 AMD = exercise("1.2", "amd", scenarios=("a", "b"))
 INTEL = exercise("1.2", "intel", scenarios=("a", "b"))
@@ -88,6 +91,55 @@ def test_a_model_is_for_the_platforms_that_have_it() -> None:
     assert Run("a", "bochs-vmx", model).name == f"a on bochs-vmx ({model})"
 
 
+def factories(**on: dict[str, str] | None) -> dict[str, Factory]:
+    return {name: Factory(name, lambda nonce, seed: Scenario("", []), "x.py", machines)
+            for name, machines in on.items()}
+
+
+def test_a_scenario_may_choose_its_machines() -> None:
+    made = factories(a={"tcg": "qemu64,+svm", "bochs-vmx": ""}, b=None, c={"bochs-svm": ""})
+    choice = choose(LABS, on=["tcg", "bochs-vmx"], numbers=[1], factories=made)
+    assert choice.runs_of(AMD) == [Run("a", "tcg", "qemu64,+svm"), Run("b", "tcg")]
+    assert choice.runs_of(INTEL) == [Run("a", "bochs-vmx"), Run("b", "bochs-vmx")]
+    assert choice.runs_of(COMMON) == [Run("b", "tcg"), Run("b", "bochs-vmx")]
+    choice = choose(LABS, on=["tcg"], ids=["1.2"], model="qemu64,+svm,+npt", factories=made)
+    assert choice.runs() == (Run("a", "tcg", "qemu64,+svm"), Run("b", "tcg", "qemu64,+svm,+npt"))
+
+
+def a_break(name: str, track: str, path: str = "") -> Break:
+    return Break(name, track, Func("hv/a.c", "g"), path or f"breaks/{name}.c", "", "")
+
+
+def test_a_guest_meets_each_break_of_its_track() -> None:
+    breaks = (a_break("no-npt", "amd"), a_break("no-ept", "intel"), a_break("deaf", "common"))
+    guest = replace(exercise("1.3", "common", scenarios=("a",)), kind="guest", breaks=breaks)
+    choice = choose([lab(1, guest)], on=["tcg", "bochs-vmx"])
+    assert [(run.platform, run.broken) for run in choice.runs()] == [
+        ("tcg", ""), ("tcg", "no-npt"), ("tcg", "deaf"),
+        ("bochs-vmx", ""), ("bochs-vmx", "no-ept"), ("bochs-vmx", "deaf")]
+    assert choice.runs()[1].name == "a on tcg (break no-npt)"
+    assert breaks_in(choice, choice.runs()) == {
+        "breaks/amd/no-npt": breaks[0], "breaks/amd/deaf": breaks[2],
+        "breaks/intel/no-ept": breaks[1], "breaks/intel/deaf": breaks[2]}
+    assert breaks_in(choice, [Run("a", "tcg")]) == {}
+    assert blocked_by([guest], [guest]) == {guest: guest}
+
+
+def test_two_breaks_of_one_name() -> None:
+    one, two = (replace(exercise(ident, scenarios=("a",)), kind="guest", breaks=(
+        a_break("deaf", "amd", f"{ident}.c"),)) for ident in ("1.3", "1.4"))
+    choice = choose([lab(1, one, two)], on=["tcg"])
+    with pytest.raises(UserError, match="^1.4.c: break: the name deaf is 1.3.c's already$"):
+        breaks_in(choice, choice.runs())
+
+
+def test_where_a_run_finds_its_hypervisor(tmp_path: Path) -> None:
+    plan = Plan(tmp_path, tmp_path / "build", 7, ())
+    assert plan.build_of(Run("a", "tcg")) == tmp_path / "build"
+    assert plan.build_of(Run("a", "bochs-vmx", "", "deaf")) == (
+        tmp_path / "build/breaks/intel/deaf")
+
+
 def test_needs() -> None:
     exercises = [AMD, INTEL, COMMON, LATER]
     assert needs_of(COMMON, exercises) == [AMD, INTEL]
@@ -99,5 +151,6 @@ def test_needs() -> None:
 
 def test_a_plan_can_be_read_back(tmp_path: Path) -> None:
     plan = Plan(tmp_path, tmp_path / "build", 7, (Run("a", "tcg"), Run("b", "bochs-vmx", "m")))
-    plan.write(tmp_path / "plan.json")
-    assert Plan.read(tmp_path / "plan.json") == plan
+    for one in (plan, replace(plan, tree=tmp_path / "hers")):
+        one.write(tmp_path / "plan.json")
+        assert Plan.read(tmp_path / "plan.json") == one

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +202,10 @@ def test_keys_and_instruction_sets() -> None:
         "tcg": "svm", "bochs-vmx": "vmx", "bochs-svm": "svm"}
     assert all(platform.key == key for key, platform in PLATFORMS.items())
     assert isinstance(Launch([], Path()).monitor, Monitor)
+
+
+@pytest.mark.skipif(not shutil.which("bochs"), reason="there is no Bochs here")
+def test_bochs_has_the_models_that_we_offer() -> None:
+    done = subprocess.run(["bochs", "-help", "cpu"], capture_output=True, text=True, check=False)
+    for key in ("bochs-vmx", "bochs-svm"):
+        assert set(PLATFORMS[key].models) <= set(done.stderr.split())

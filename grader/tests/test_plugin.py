@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nestling import plugin, scenario
+from nestling import isa, plugin, scenario
 from nestling.emulator import Launch
 from nestling.plan import Plan, Run
 from nestling.platforms import PLATFORMS, Job, Platform, Probe
@@ -23,12 +25,12 @@ from nestling.scenario import Scenario, scenario
 @scenario("one")
 def one(nonce, seed):
     return Scenario(vm=f'vm "a" {{ kernel "a.bin" args {nonce:#x} }}', stops={"a": "exits"},
-                    files={"a.bin": bytes(4)}, words="extra=1")
+                    exits=[], files={"a.bin": bytes(4)}, words="extra=1")
 
 
 @scenario("broken")
 def broken(nonce, seed):
-    return Scenario(vm=1 / 0)
+    return Scenario(vm=1 / 0, exits=[])
 """
 
 
@@ -75,6 +77,55 @@ def test_a_run(plan: Plan) -> None:
     assert (verdict.status, verdict.evidence) == (Status.PASSED, [])
     job = FakePlatform.seen[0]
     assert (job.model, job.words, job.witness) == ("new", "extra=1", True)
+
+
+LAB = """\
+number = 1
+title = "One"
+[[exercise]]
+id = "1.1"
+track = "common"
+kind = "predict"
+title = "Foresee"
+answer = "predict.txt"
+points = 1
+scenarios = ["foreseen"]
+stub = "# REASON PLACE"
+"""
+FORESEEN = SCENARIOS + """
+
+@scenario("foreseen")
+def foreseen(nonce, seed):
+    return Scenario(vm='vm "a" { kernel "a.bin" }', exits=[], predict="labs/01-x/predict.txt",
+                    files={"a.bin": bytes(4)})
+"""
+
+
+def test_a_prediction_is_read_from_the_tree_that_is_graded(plan: Plan, tmp_path: Path) -> None:
+    (plan.root / "labs/01-x/scenarios.py").write_text(FORESEEN)
+    (plan.root / "labs/01-x/lab.toml").write_text(LAB)
+    (plan.root / "labs/01-x/README.md").touch()
+    hers = tmp_path / "hers"
+    answer = hers / "labs/01-x/predict.txt"
+    answer.parent.mkdir(parents=True)
+    plan = replace(plan, tree=hers)
+    run = Run("foreseen", "tcg")
+    assert perform(plan, run).evidence == [
+        "predict: expected labs/01-x/predict.txt, seen nothing"]
+    answer.write_text("  # REASON PLACE\n\n")
+    assert perform(plan, run).evidence == [
+        "todo 1.1: labs/01-x/predict.txt is yours: labs/01-x/README.md"]
+    assert FakePlatform.seen == []
+
+
+def test_a_break_has_a_build_of_its_own(plan: Plan) -> None:
+    run = Run("one", "tcg", "", "deaf")
+    assert "breaks/amd/deaf/hv32.elf: there is no hypervisor" in perform(plan, run).reason
+    folder = plan.build_of(run)
+    (folder / "guest").mkdir(parents=True)
+    (folder / "hv32.elf").touch()
+    assert perform(plan, run).status is Status.PASSED
+    assert FakePlatform.seen[0].hv == folder / "hv32.elf"
 
 
 def test_trouble_is_an_error_not_an_exception(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +190,7 @@ def test_plain_pytest_can_run_a_plan(plan: Plan) -> None:
 
 
 def test_the_files_for_a_person(tmp_path: Path) -> None:
-    made = {"one": Scenario('vm "a" {}', files={"a.bin": b"x"})}
+    made = {"one": Scenario('vm "a" {}', [], files={"a.bin": b"x"})}
     write_vm_files(made, tmp_path)
     assert (tmp_path / "one.vm").read_text() == 'vm "a" {}'
     assert (tmp_path / "a.bin").read_bytes() == b"x"
@@ -147,10 +198,13 @@ def test_the_files_for_a_person(tmp_path: Path) -> None:
 
 def test_factories_of_the_project_make_scenarios() -> None:
     root = Path(__file__).resolve().parents[2]
+    known = isa.exit_names(root / "hv")
     for factory in scenario.load(root).values():
         assert isinstance(factory, Factory)
         for seed in range(50):
-            factory(seed)
+            exits = factory(seed).exits
+            reasons = set(exits) if isinstance(exits, Mapping) else {exit_[0] for exit_ in exits}
+            assert reasons <= known, f"{factory.path}: {factory.name}"
 
 
 def test_interrupted(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from nestling import scenario
 from nestling.errors import UserError
-from nestling.scenario import Factory, Scenario, load, numbers
+from nestling.scenario import Factory, Scenario, load, numbers, vm_text
 
 HEAD = "from nestling.scenario import Scenario, scenario\n\n\n"
 GOOD = HEAD + """\
 @scenario("one")
 def one(nonce, seed):
-    return Scenario(vm=f'vm "a" {{ args {nonce:#x} {seed:#x} }}', stops={"a": "exits"})
+    return Scenario(vm=f'vm "a" {{ args {nonce:#x} {seed:#x} }}', stops={"a": "exits"}, exits=[])
 """
 
 
@@ -76,7 +77,48 @@ def test_a_vm_that_the_file_does_not_have(tmp_path: Path, extra: str) -> None:
 def test_the_decorator() -> None:
     @scenario.scenario("name")
     def make(nonce: int, seed: int) -> Scenario:
-        return Scenario(vm="")
+        return Scenario(vm="", exits=[])
 
     assert isinstance(make, Factory)
-    assert make(3) == Scenario(vm="")
+    assert make.on is None
+    assert make(3) == Scenario(vm="", exits=[])
+
+
+def test_each_file_of_scenarios_is_a_world_of_its_own(tmp_path: Path) -> None:
+    put(tmp_path, "01-first", GOOD + "helper = 1\n")
+    (tmp_path / "labs/01-first/scenarios_amd.py").write_text(
+        GOOD.replace('"one"', '"two", on={"tcg": "qemu64,+svm", "bochs-svm": ""}'))
+    found = load(tmp_path)
+    assert list(found) == ["one", "two"]
+    assert found["two"].path == "labs/01-first/scenarios_amd.py"
+    assert (found["one"].on, found["two"].on) == (None, {"tcg": "qemu64,+svm", "bochs-svm": ""})
+
+
+@pytest.mark.parametrize("on, complaint", [
+    ('{"vax": ""}', "there is no platform 'vax'; there are: tcg, "),
+    ('{"tcg": "vax"}', "tcg has no CPU model 'vax'; it has: max, "),
+    ('{"kvm": "host"}', "kvm has no CPU model 'host'; it has: no models to choose from"),
+    ('{}', "names no platform; leave it out for all of them"),
+])
+def test_a_machine_that_there_is_not(tmp_path: Path, on: str, complaint: str) -> None:
+    put(tmp_path, "01-first", GOOD.replace('"one"', f'"one", on={on}'))
+    with pytest.raises(UserError, match=f"^labs/01-first/scenarios.py: scenario one: on: "
+                                        f"{re.escape(complaint)}"):
+        load(tmp_path)
+
+
+def test_a_range_without_numbers(tmp_path: Path) -> None:
+    put(tmp_path, "01-first", GOOD.replace("exits=[]", 'exits={"hlt": range(0)}'))
+    with pytest.raises(UserError, match="scenario one: exits hlt: range.* has no numbers"):
+        load(tmp_path)["one"](1)
+
+
+def test_the_text_of_a_vm() -> None:
+    assert vm_text("a", "b.elf") == (
+        'vm "a" {\n    memory 2M\n    mode long\n    kernel "b.elf"\n    args 0x0 0x0\n'
+        "    budget 5000000\n}\n")
+    text = vm_text("a", "b.elf", mode="real", memory="64K", args=(1, 2), exits=3, bare=True,
+                   budget=0)
+    assert text.splitlines()[1:-1] == [
+        "    memory 64K", "    mode real", '    kernel "b.elf"', "    args 0x1 0x2",
+        "    exits 3", "    bare"]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nestling.compare import Finding, Names, printable
 from nestling.emulator import Reason, Result
 from nestling.errors import UserError
 from nestling.isa import ExitCode, Isa
-from nestling.scenario import Scenario
-from nestling.verdict import Finding, Names, Status, Verdict, judge, log_lines, printable
+from nestling.scenario import Bits, Scenario, Value
+from nestling.verdict import Status, Verdict, judge, judge_broken, log_lines
 
 ISA = Isa("svm", {code: ExitCode(code, name.upper(), name) for code, name in (
     (0x78, "hlt"), (0x60, "host_irq"), (0x7F, "shutdown"), (0x400, "memory"),
@@ -41,6 +43,7 @@ STATE = "vm first state rax=0x10 rcx=0x0\nvm first state cs=0x8 cs.attr=0xa09b\n
 HLT = "vmexit(00000078, 0000000000000000, 0000000000000000, 0000000000008017)!\n"
 IRQ = "vmexit(00000060, 0000000000000000, 0000000000000000, 0000000000008003)!\n"
 SHUTDOWN = "vmexit(0000007f, 0000000000000000, 0000000000000000, 0000000000000000)!\n"
+ANY_HLT = [("hlt", None)]
 RIGHT = Scenario(VM, stops={"first": "exits"}, state={"first": {"rax": 0x10, "cs.attr": 0xA09B}},
                  exits=[("hlt", "first.64.elf:done")])
 
@@ -138,7 +141,7 @@ def test_what_is_missing() -> None:
 
 
 def test_several_values_may_be_right() -> None:
-    scenario = Scenario(VM, state={"first": {"rax": (0x10, 0x20), "rcx": (1, 2)}})
+    scenario = Scenario(VM, ANY_HLT, state={"first": {"rax": (0x10, 0x20), "rcx": (1, 2)}})
     assert evidence(scenario) == ["state first rcx: expected 0x1 or 0x2, seen 0x0"]
 
 
@@ -179,12 +182,100 @@ def test_places() -> None:
             evidence(Scenario(VM, exits=[("hlt", place)]))
 
 
+def counted(counts: dict[str, int | range], log: str, **what: Any) -> list[str]:
+    return evidence(Scenario(VM, counts), log=log, **what)
+
+
+def test_exits_can_be_counted() -> None:
+    assert counted({"hlt": 2, "host_irq": 1}, HLT + IRQ + HLT) == []
+    assert counted({"hlt": range(1, 3)}, HLT + IRQ + HLT) == []
+    assert counted({"hlt": 0, "memory": range(0, 5)}, IRQ) == []
+    assert counted({"hlt": range(3, 10), "cpuid": 1, "host_irq": 0}, HLT + SHUTDOWN + IRQ) == [
+        "exits hlt: expected 3 to 9, seen 1", "exits cpuid: expected 1, seen 0",
+        "exits host_irq: expected none, seen 1", "exits shutdown: expected none, seen 1"]
+
+
+def test_of_a_run_that_broke_off_only_too_many_exits_count() -> None:
+    panic = "panic: no idea\n"
+    assert counted({"hlt": 1, "cpuid": 2}, HLT + HLT + SHUTDOWN, console=panic, status=126) == [
+        "panic: no idea", "exits hlt: expected 1, seen 2", "exits shutdown: expected none, seen 1"]
+    lines = counted({"hlt": 1}, REFUSED_LOG, console=REFUSED)
+    assert [line.split(":")[0] for line in lines] == ["refused", "bochs"]
+
+
+SEE = "see rip=0x0\nsee first trip=0x1\nsee controls=0x5\n"
+
+
+@pytest.mark.parametrize("see, lines", [
+    ({"rip": 0, "first trip": (1, 2), "controls": Bits({"A": 1, "AC": 5}, {"B": 2})}, []),
+    ({"rip": 0x8000}, ["see rip: expected 0x8000, seen 0x0"]),
+    ({"first trip": (2, 3)}, ["see first trip: expected 0x2 or 0x3, seen 0x1"]),
+    ({"rsp": 1}, ["see rsp: expected 0x1, seen nothing"]),
+    ({"rsp": Bits({"A": 1})}, ["see rsp: expected its bits, seen nothing"]),
+    ({"controls": Bits({"A": 1, "B": 2}, {"C": 4})}, [
+        "see controls B: expected 1, seen 0", "see controls C: expected 0, seen 1"]),
+    ({"controls": Bits({"LOW": 0xF}, {"HIGH": 0xC})}, [
+        "see controls LOW: expected 0xf, seen 0x5", "see controls HIGH: expected 0x0, seen 0x4"]),
+])
+def test_what_the_hypervisor_shows(see: dict[str, Value | Bits], lines: list[str]) -> None:
+    scenario = Scenario(VM, [], see=see)
+    assert evidence(scenario, console=SEE, log="") == lines
+
+
+def test_nothing_shown_is_one_finding() -> None:
+    scenario = Scenario(VM, [], see={"rip": 0, "rsp": 0})
+    assert evidence(scenario, console="", log="") == ["see: expected its lines, seen nothing"]
+    assert evidence(scenario, console="panic: no\n", log="") == ["panic: no"]
+    assert evidence(scenario, console="see rip=0x1\npanic: no\n", log="") == [
+        "panic: no", "see rip: expected 0x0, seen 0x1"]
+
+
+def test_shown_twice_is_no_answer() -> None:
+    scenario = Scenario(VM, [], see={"rip": 0})
+    assert evidence(scenario, console=SEE + "see rip=0x0\n", log="") == ["told twice: see rip"]
+
+
+def test_a_refusal_before_the_guest_runs() -> None:
+    console = "see refused: EFER.SVME is 0 (APM vol. 2, 15.5.1)\n" + SEE
+    assert evidence(Scenario(VM, [], see={"rip": 1}), console=console, log="") == [
+        "refused: EFER.SVME is 0 (APM vol. 2, 15.5.1)", "see rip: expected 0x1, seen 0x0"]
+
+
 def test_what_guests_print() -> None:
-    scenario = Scenario(VM, prints={"first": {"nonce": "0x1", "cr0": "0x10", "x": "1"}})
+    scenario = Scenario(VM, ANY_HLT, prints={"first": {"nonce": "0x1", "cr0": "0x10", "x": "1"}})
     assert evidence(scenario, guest="hello\nnonce=0x1\n cr0=0x10 \nx=1\n") == []
     assert evidence(scenario, guest="nonce=0x1\ncr0=0x11\nx=1\nx=2\n") == [
         "print first cr0: expected 0x10, seen 0x11", "print first x: expected 1, seen 1 and 2"]
     assert evidence(scenario)[0] == "print first nonce: expected 0x1, seen nothing"
+
+
+@pytest.mark.parametrize("stop, lines", [
+    ("reason=exit status=0", ["break deaf: expected the guest to complain, seen exit status 0"]),
+    ("reason=exit status=3", []), ("reason=shutdown status=0", []),
+])
+def test_a_guest_must_complain_of_a_broken_hypervisor(stop: str, lines: list[str]) -> None:
+    console = f"vm first stopped {stop} exits=1 rip=0x8017\n"
+    assert judge_broken(RIGHT, result(console), NAMES, "deaf").evidence == lines
+
+
+def test_a_stub_below_a_broken_hypervisor_is_a_stub() -> None:
+    verdict = judge_broken(RIGHT, result("todo 1.4 svm_run labs/01-x/README.md\n"), NAMES, "deaf")
+    assert verdict.evidence == ["todo 1.4: svm_run is yours: labs/01-x/README.md"]
+    silent = Result(Reason.NO_END, None, "no", {}, [], "", None, 0, 0.1)
+    assert judge_broken(RIGHT, silent, NAMES, "deaf").status is Status.ERROR
+
+
+def test_a_prediction_is_looked_at_when_all_else_is_right() -> None:
+    scenario = replace(RIGHT, predict="labs/01-x/predict.txt")
+    assert judge(scenario, result(), NAMES, answer="hlt done\n").evidence == []
+    assert judge(scenario, result(), NAMES, answer="hlt start\n").evidence == [
+        "predict 1: expected hlt at first.64.elf:done, seen hlt at 0x8000"]
+    assert judge(scenario, result(log=SHUTDOWN), NAMES, answer="hlt start\n").evidence == [
+        "exit 1: expected hlt at first.64.elf:done, seen shutdown at 0x0"]
+    without = replace(result(log=""), trace=["x 0 1 0 hlt 8017 0 78 1 2"])
+    assert judge(scenario, without, NAMES, False, "hlt done\n").evidence == []
+    assert judge(scenario, without, NAMES, False, "io done\n").evidence == [
+        "predict 1: expected hlt at first.64.elf:done, seen io at first.64.elf:done"]
 
 
 @pytest.mark.parametrize("what, words", [
@@ -207,7 +298,8 @@ def test_a_verdict_can_travel() -> None:
 
 
 def test_the_log_is_short_and_safe() -> None:
-    console = "".join(f"line {number}\n" for number in range(20)) + STATE + "\x1b[2J\x07\tend\n"
+    console = "".join(f"line {number}\n" for number in range(20))
+    console += STATE + SEE + "\x1b[2J\x07\tend\n"
     assert log_lines(console) == (*(f"line {number}" for number in range(13, 20)), "?[2J? end")
     assert len(printable("x" * 5000)) < 400
 

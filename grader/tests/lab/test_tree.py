@@ -12,6 +12,7 @@ from minitree import FILES, git, make_project, write  # noqa: F401 (a fixture)
 from nestling import cli_lab, labs, splice, tree
 from nestling.errors import UserError
 from nestling.labs import Exercise
+from nestling.release import TreeSource
 from nestling.tree import State
 
 
@@ -21,7 +22,8 @@ def exercise_of(root: Path, ident: str, track: str = "amd") -> Exercise:
 
 def states(where: Path, reference: Path | None = None) -> list[State]:
     known = labs.all_exercises(labs.load(where, check_functions=False))
-    return [status.state for status in tree.status(where, known, reference)]
+    source = TreeSource(reference) if reference else None
+    return [status.state for status in tree.status(where, known, source)]
 
 
 @pytest.fixture(name="starter")
