@@ -256,6 +256,14 @@ def test_a_file_that_both_deleted_or_changed(rich: Path, starter: Path) -> None:
     assert "c * 2" in (starter / "hv/given.c").read_text()
 
 
+def test_git_need_not_know_the_user(rich: Path, starter: Path, monkeypatch: pytest.MonkeyPatch
+                                    ) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    edit(rich, "hv/given.c", "c + 1", "c + 2")
+    assert from_project(starter, rich).changed == ["hv/given.c"]
+    assert git(starter, "log", "-1", "--format=%an %ae") == "Nestling nestling@localhost\n"
+
+
 def spoil_uncommitted(where: Path) -> str:
     edit(where, "README.md", "#", "##")
     return "has changes that are not committed; commit them first: git commit -a"
