@@ -276,12 +276,18 @@ def spoil_history(where: Path) -> str:
     return 'has no commit "Nestling: starter"'
 
 
+def spoil_top(where: Path) -> str:
+    (where / ".git").rename(where.parent / ".git")
+    return 'has no commit "Nestling: starter"'
+
+
 def spoil_untracked(where: Path) -> str:
     write(where, {"hv/new.c": "int mine;\n"})
     return "hv/new.c"
 
 
-@pytest.mark.parametrize("spoil", [spoil_uncommitted, spoil_history, spoil_untracked])
+@pytest.mark.parametrize("spoil", [spoil_uncommitted, spoil_history, spoil_top,
+                                   spoil_untracked])
 def test_nothing_is_lost(rich: Path, starter: Path, spoil: Callable[[Path], str]) -> None:
     write(rich, {"hv/new.c": "int new;\n"})
     message = spoil(starter)
