@@ -56,6 +56,12 @@ def as_author(when: str) -> dict[str, str]:
     return found
 
 
+def is_top(where: Path) -> bool:
+    """Is `where` the top folder of a repository? Raises UserError if it is in none at all."""
+    top = run(where, "rev-parse", "--show-toplevel").rstrip("\n")
+    return Path(top).resolve() == where.resolve()
+
+
 def is_clean(tree: Path, path: str) -> bool:
     """Is `path` in `tree` as it was last committed?"""
     return run(tree, "status", "--porcelain", "--", path) == ""

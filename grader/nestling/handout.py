@@ -26,9 +26,7 @@ def make(root: Path, file: Path) -> tuple[Lab, ...]:
     with tempfile.TemporaryDirectory() as folder:
         starter = Path(folder) / TOP
         known = tree.export(root, starter, f"{when} +0000")
-        # An index as fresh as after a clone: it has no times of files in it.
-        (starter / ".git" / "index").unlink()
-        git.run(starter, "read-tree", "HEAD")
+        git.run(starter, "read-tree", "HEAD")  # a new index, without the times of files
         write_whole(file, _pack(starter, int(when)))
     return known
 

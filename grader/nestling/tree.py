@@ -183,8 +183,7 @@ def export(root: Path, dest: Path, when: str = "") -> tuple[Lab, ...]:
 
 def project_files(root: Path) -> list[str]:
     """The files of a starter: what git tracks or would track, without HIDDEN."""
-    top = git.run(root, "rev-parse", "--show-toplevel").rstrip("\n")
-    if Path(top).resolve() != root.resolve():
+    if not git.is_top(root):
         raise UserError(f"{root}: is not the top of a git repository; use a clone of the project")
     listed = git.run(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     files = []

@@ -74,8 +74,8 @@ def update(where: Path, source: Path, say: Callable[[str], None]) -> Update:
 
 def _last_starter(where: Path, what: str = "this tree") -> str:
     """The newest commit of a starter in a tree's history."""
-    found = git.run(where, "log", "--topo-order", "-1", f"--grep=^{tree.MESSAGE}$",
-                    "--format=%H").strip()
+    found = "" if not git.is_top(where) else git.run(
+        where, "log", "--topo-order", "-1", f"--grep=^{tree.MESSAGE}$", "--format=%H").strip()
     if not found:
         raise UserError(f"{where}: the history of {what} has no commit \"{tree.MESSAGE}\", so "
                         "there is nothing to compare with; make a new tree from the handout, and "

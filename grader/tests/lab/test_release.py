@@ -171,6 +171,12 @@ def test_assume(starter: Path, given: Path) -> None:
     assert states(dest)[:3] == [State.REFERENCE] * 3
 
 
+def test_assume_within_the_tree(starter: Path, given: Path) -> None:
+    for _ in range(2):
+        release.assume(starter, [], ReleaseSource(given), starter / "copy")
+    assert (starter / "copy/hv/svm.c").exists() and not (starter / "copy/copy").exists()
+
+
 def test_assume_takes_nothing_from_outside(starter: Path, given: Path, tmp_path: Path) -> None:
     (tmp_path / "secret.c").write_text("")
     (starter / "hv/link.c").symlink_to(tmp_path / "secret.c")

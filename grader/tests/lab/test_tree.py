@@ -226,7 +226,9 @@ def test_lab_take_diff_reset(project: Path, starter: Path, capsys: pytest.Captur
     assert status == 2 and "the project with the reference solution" in err
 
 
-def test_lab_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lab_help(project: Path, capsys: pytest.CaptureFixture[str],
+                  monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_lab, "ROOT", project)
     for words in (["--help"], ["start", "--help"]):
         with pytest.raises(SystemExit) as info:
             cli_lab.main(words)

@@ -256,6 +256,14 @@ def test_a_file_that_both_deleted_or_changed(rich: Path, starter: Path) -> None:
     assert "c * 2" in (starter / "hv/given.c").read_text()
 
 
+def test_git_need_not_know_the_user(rich: Path, starter: Path, monkeypatch: pytest.MonkeyPatch
+                                    ) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    edit(rich, "hv/given.c", "c + 1", "c + 2")
+    assert from_project(starter, rich).changed == ["hv/given.c"]
+    assert git(starter, "log", "-1", "--format=%an %ae") == "Nestling nestling@localhost\n"
+
+
 def spoil_uncommitted(where: Path) -> str:
     edit(where, "README.md", "#", "##")
     return "has changes that are not committed; commit them first: git commit -a"
@@ -268,12 +276,18 @@ def spoil_history(where: Path) -> str:
     return 'has no commit "Nestling: starter"'
 
 
+def spoil_top(where: Path) -> str:
+    (where / ".git").rename(where.parent / ".git")
+    return 'has no commit "Nestling: starter"'
+
+
 def spoil_untracked(where: Path) -> str:
     write(where, {"hv/new.c": "int mine;\n"})
     return "hv/new.c"
 
 
-@pytest.mark.parametrize("spoil", [spoil_uncommitted, spoil_history, spoil_untracked])
+@pytest.mark.parametrize("spoil", [spoil_uncommitted, spoil_history, spoil_top,
+                                   spoil_untracked])
 def test_nothing_is_lost(rich: Path, starter: Path, spoil: Callable[[Path], str]) -> None:
     write(rich, {"hv/new.c": "int new;\n"})
     message = spoil(starter)
