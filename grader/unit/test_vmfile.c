@@ -31,6 +31,8 @@ static void refuse(const char *text, u32 line, u32 column, const char *message)
 
 static void accepted(void)
 {
+	CHECK(parse("vm \"a\" { late 0x40000000 64K kernel \"k\" }") == 1);
+	CHECK(vms[0].late == GiB(1) && vms[0].late_size == KiB(64));
 	CHECK(parse("vm \"a\" { kernel \"k\" }") == 1);
 	CHECK(vms[0].memory == MiB(4) && vms[0].mode == VMFILE_LONG && !vms[0].flat);
 	CHECK(parse("# first\nvm \"a\" {\n\tmemory 2M # room\n\tkernel \"k.elf\"\n\tmode real\n"
@@ -52,11 +54,15 @@ static void refused(void)
 	refuse("vm \"a\"", 1, 7, "expected \"{\", found the end of the file");
 	refuse("vm \"a\" { }", 1, 10, "expected a kernel before the VM ends, found \"}\"");
 	refuse("vm \"a\" {\n  color \"red\" }", 2, 3, "expected memory, kernel, load, mode, args, "
-	       "exits, budget, bare or \"}\", found \"color\"");
+	       "exits, budget, late, bare or \"}\", found \"color\"");
 	refuse("vm \"a\" { memory 1T }", 1, 17, "expected a size from 64K to 512G, found a number "
 	       "with something behind it");
 	refuse("vm \"a\" { memory 99999999999999999999 }", 1, 17, "expected a size from 64K to "
 	       "512G, found a number that does not fit in 64 bits");
+	refuse("vm \"a\" { late 5000 4K }", 1, 15,
+	       "expected a multiple of 4K, found the number 5000");
+	refuse("vm \"a\" { late 0x1000 1G }", 1, 22,
+	       "expected a size from 4K to 16M, found the number 1073741824");
 	refuse("vm \"a\" { memory 5000 }", 1, 17,
 	       "expected a multiple of 4K, found the number 5000");
 	refuse("vm \"a\" { kernel \"k }", 1, 17, "expected a file name in quotes, found a string "
@@ -64,7 +70,7 @@ static void refused(void)
 	refuse("vm \"a\" { kernel \"01234567890123456789012345678901\" }", 1, 17,
 	       "expected a file name in quotes, found a string of more than 31 characters");
 	refuse("vm \"a\" { $ }", 1, 10, "expected memory, kernel, load, mode, args, exits, budget, "
-	       "bare or \"}\", found a character that has no meaning here");
+	       "late, bare or \"}\", found a character that has no meaning here");
 	refuse("vm \"a\" { kernel \"k\" } vm \"a\" { kernel \"k\" }", 1, 26,
 	       "expected a name that no other VM has, found the string \"a\"");
 	refuse("vm \"a\" { kernel \"k\" mode 64 }", 1, 26,

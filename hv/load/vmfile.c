@@ -228,11 +228,17 @@ static void parse_mode(struct parser *p, struct vmfile_vm *vm)
 	fail(p, "real, protected or long");
 }
 
-static void parse_memory(struct parser *p, struct vmfile_vm *vm)
+/* A number that is a multiple of a page's size. */
+static u64 parse_pages(struct parser *p, u64 min, u64 max, const char *what)
 {
 	if (p->token == NUMBER && p->number % 4096)
 		fail(p, "a multiple of 4K");
-	vm->memory = parse_number(p, KiB(64), VMFILE_MAX_MEMORY, "a size from 64K to 512G");
+	return parse_number(p, min, max, what);
+}
+
+static void parse_memory(struct parser *p, struct vmfile_vm *vm)
+{
+	vm->memory = parse_pages(p, KiB(64), VMFILE_MAX_MEMORY, "a size from 64K to 512G");
 }
 
 static void parse_kernel(struct parser *p, struct vmfile_vm *vm)
@@ -264,10 +270,8 @@ static void parse_budget(struct parser *p, struct vmfile_vm *vm)
 
 static void parse_late(struct parser *p, struct vmfile_vm *vm)
 {
-	vm->late = parse_number(p, 0, VMFILE_MAX_MEMORY, "an address");
-	if (p->token == NUMBER && (p->number | vm->late) % 4096)
-		fail(p, "address and size in multiples of 4K");
-	vm->late_size = parse_number(p, KiB(4), MiB(16), "a size from 4K to 16M");
+	vm->late = parse_pages(p, 0, VMFILE_MAX_MEMORY, "an address");
+	vm->late_size = parse_pages(p, KiB(4), MiB(16), "a size from 4K to 16M");
 }
 
 static void parse_bare(struct parser *p, struct vmfile_vm *vm)
