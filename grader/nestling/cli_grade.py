@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import secrets
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from nestling import build, labs, release, scenario, tree
+from nestling import build, labs, optiontypes, release, scenario, tree
 from nestling.build import Site
 from nestling.errors import UserError
 from nestling.grade import Grades, grade_all, grade_unbuilt, to_json
@@ -66,61 +66,29 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--tree", metavar="DIR", default="",
                        help="the tree to grade; default: the one this command is in")
-    words.add_argument("--lab", metavar="N[,N...]", type=_numbers, default=[],
+    words.add_argument("--lab", metavar="N[,N...]", type=optiontypes.numbers, default=[],
                        help="only these labs")
-    words.add_argument("--ex", metavar="ID[,ID...]", type=_list, default=[],
+    words.add_argument("--ex", metavar="ID[,ID...]", type=optiontypes.words, default=[],
                        help="only these exercises, like 2.3")
-    words.add_argument("--track", metavar="TRACK", type=_track, default="",
+    words.add_argument("--track", metavar="TRACK", type=optiontypes.track, default="",
                        help="amd or intel; default: what --on implies, else amd")
-    words.add_argument("--on", metavar="KEY[,KEY...]", type=_list, default=[],
+    words.add_argument("--on", metavar="KEY[,KEY...]", type=optiontypes.words, default=[],
                        help=f"platforms: {', '.join(PLATFORMS)}; default: tcg,bochs-svm for amd, "
                             "bochs-vmx for intel. An exercise must pass on each of them")
     words.add_argument("--model", metavar="NAME", default="",
                        help="another CPU model, on the platforms that have it")
     words.add_argument("--json", metavar="FILE", default="",
                        help="write the result there, as grader/grade.schema.json describes it")
-    words.add_argument("--seed", metavar="N", type=_seed, default=None,
+    words.add_argument("--seed", metavar="N", type=optiontypes.seed, default=None,
                        help="make the runs of that seed again; default: a new one each time")
-    words.add_argument("--jobs", metavar="N", type=_jobs, default=len(os.sched_getaffinity(0)),
+    words.add_argument("--jobs", metavar="N", type=optiontypes.jobs, default=optiontypes.cpus(),
                        help="how many runs side by side; default: one for each CPU")
-    words.add_argument("--assume", metavar="1", nargs="?", type=_flag, const=True, default="",
-                       help="put the reference solutions in the place of all exercises of earlier "
-                            "labs, where they are at hand; those are not graded")
+    words.add_argument("--assume", metavar="1", nargs="?", type=optiontypes.flag, const=True,
+                       default="", help="put the reference solutions in the place of all exercises "
+                       "of earlier labs, where they are at hand; those are not graded")
     words.add_argument("--build", metavar="DIR", default=os.environ.get("BUILD") or "build",
                        help="where the tree is built, as BUILD for make; default: build")
     return words
-
-
-def _list(text: str) -> list[str]:
-    return [word for word in re.split(r"[,\s]+", text) if word]
-
-
-def _numbers(text: str) -> list[int]:
-    if not all(word.isdecimal() for word in _list(text)):
-        raise argparse.ArgumentTypeError(f"{text!r}: give numbers, like 1 or 1,2")
-    return [int(word) for word in _list(text)]
-
-
-def _track(text: str) -> str:
-    if text not in ("", "amd", "intel"):
-        raise argparse.ArgumentTypeError(f"{text!r}: there are two tracks, amd and intel")
-    return text
-
-
-def _seed(text: str) -> int | None:
-    if text and not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r}: a seed is a number, 0 or more")
-    return int(text) if text else None
-
-
-def _flag(text: str) -> bool:
-    return text not in ("", "0")
-
-
-def _jobs(text: str) -> int:
-    if text and not (text.isdecimal() and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r}: a number, 1 or more")
-    return int(text) if text else len(os.sched_getaffinity(0))
 
 
 def grade(options: argparse.Namespace) -> int:
@@ -151,7 +119,7 @@ def grade(options: argparse.Namespace) -> int:
     screen.losses(grades)
     screen.summary(grades)
     if json_file:
-        write_json(json_file, grades)
+        write_json(json_file, to_json(grades))
     return 0 if grades.passed else STATUS_LOST
 
 
@@ -238,10 +206,10 @@ def open_json(name: str) -> Path | None:
     return Path(name)
 
 
-def write_json(path: Path, grades: Grades) -> None:
+def write_json(path: Path, values: dict[str, Any]) -> None:
     """Write the result for programs."""
     try:
-        path.write_text(json.dumps(to_json(grades), indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: can't be written: {error.strerror}") from None
 

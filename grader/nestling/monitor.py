@@ -227,7 +227,7 @@ class BochsDebugger(Monitor):
     def finish(self, stdout: str) -> None:
         if registers := REGISTER_RIP.findall(stdout):
             self.where = int("".join(registers[-1]), 16)
-            self.expired = (self.BUDGET_GONE.decode() in stdout if self._guest_faults
-                            else not self._interrupted)
+            self.expired = (self.BUDGET_GONE.decode() in stdout
+                            or not (self._guest_faults or self._interrupted))
         elif places := LAST_INSTRUCTION.findall(stdout):
             self.where = int(places[-1], 16)

@@ -7,6 +7,7 @@ among its user_properties; that is all the grader takes from pytest.
 from __future__ import annotations
 
 import functools
+import math
 import os
 import traceback
 from collections.abc import Callable, Iterator
@@ -79,10 +80,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> PlanFile |
     return None
 
 
-def perform(plan: Plan, run: Run) -> Verdict:
-    """Make one run, and judge it. Whatever goes wrong on our side is an ERROR, never a raise."""
+def perform(plan: Plan, run: Run, seconds: float = math.inf) -> Verdict:
+    """Make one run, and judge it. Whatever goes wrong on our side is an ERROR, never a raise.
+
+    Args:
+        seconds: of wall clock, for those who have less patience than the scenario.
+    """
     try:
-        return boot_and_judge(plan, run)
+        return boot_and_judge(plan, run, seconds)
     except UserError as error:
         return Verdict(Status.ERROR, reason=str(error))
     except Exception as error:
@@ -91,7 +96,7 @@ def perform(plan: Plan, run: Run) -> Verdict:
                        f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})")
 
 
-def boot_and_judge(plan: Plan, run: Run) -> Verdict:
+def boot_and_judge(plan: Plan, run: Run, seconds: float = math.inf) -> Verdict:
     """perform() without its net."""
     platform = platform_named(run.platform)
     made = factories(plan.root)[run.scenario](plan.seed)
@@ -108,7 +113,7 @@ def boot_and_judge(plan: Plan, run: Run) -> Verdict:
         for name, data in made.files.items():
             (directory / name).write_bytes(data)
         result = boot(platform, VmFile(f"{run.scenario}.vm", made.vm), build, [directory],
-                      options, Limits(seconds=made.seconds))
+                      options, Limits(seconds=min(made.seconds, seconds)))
     if run.broken:
         return judge_broken(made, result, names, run.broken)
     return judge(made, result, names, platform.has_witness, answer)

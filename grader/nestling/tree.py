@@ -26,7 +26,7 @@ from nestling.splice import Piece
 
 # What a student doesn't get: wrong bodies, tests that need the solutions, what makes starters.
 HIDDEN = ("labs/*/mutants/*", "labs/release.json", "grader/tests/reference/*", ".ci/*",
-          "project.mk")
+          "project.mk", "scripts/mutants")
 MESSAGE = "Nestling: starter"
 # In Markdown, what lies between these lines is not for students.
 CUT = re.compile(r"^<!-- project only -->\n.*?^<!-- end -->\n\n?", re.DOTALL | re.MULTILINE)

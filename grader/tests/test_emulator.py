@@ -355,8 +355,9 @@ def test_bochs_goes_on_after_a_guest_fault(tmp_path: Path) -> None:
     assert (result.reason, result.status) == (Reason.ENDED, 3)
 
 
-def test_bochs_budget_with_guest_faults(tmp_path: Path) -> None:
-    debugger = BochsDebugger(tmp_path, instructions=1000, guest_faults=True)
+@pytest.mark.parametrize("guest_faults", [True, False])
+def test_bochs_budget_that_is_seen_to_be_gone(tmp_path: Path, guest_faults: bool) -> None:
+    debugger = BochsDebugger(tmp_path, instructions=1000, guest_faults=guest_faults)
     body = ("echo '(0) Caught time breakpoint'; sleep 0.1; "
             "printf 'rip: ffffffff_80101234\\neflags 0x2\\n'; sleep 60")
     result = run(Launch(["sh", "-c", body], tmp_path, console=tmp_path / "serial",
