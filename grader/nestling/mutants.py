@@ -15,7 +15,7 @@ from nestling.exercise import Edit, Exercise, Func, Mutant
 from nestling.table import Table, headers, read_toml
 
 KEYS = ("mutant", "exercise", "track", "hint", "why")
-EQUIVALENT = "equivalent.toml"  # not about mutants, but about edits that change nothing
+EQUIVALENT = "equivalent*.toml"  # not about mutants, but about edits that change nothing
 
 
 def load(root: Path, folder: str, exercises: Sequence[Exercise]) -> tuple[Mutant, ...]:
@@ -25,7 +25,7 @@ def load(root: Path, folder: str, exercises: Sequence[Exercise]) -> tuple[Mutant
         path = file.relative_to(root).as_posix()
         if file.suffix in (".c", ".S"):
             mutants.append(_whole(clex.read(file, path), path, exercises))
-        elif file.suffix == ".toml" and file.name != EQUIVALENT:
+        elif file.suffix == ".toml" and not file.match(EQUIVALENT):
             mutants += _edits(root, path, exercises)
     names = [(mutant.exercise, mutant.track, mutant.name) for mutant in mutants]
     for mutant, name in zip(mutants, names):

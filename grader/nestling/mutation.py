@@ -3,7 +3,7 @@
 There are two sorts. A *curated* one is a mistake that people make: labs/*/mutants/ has it, and the
 hint that it must bring up. A *deletion* is the reference without one statement; it must be
 noticed. Those that nobody can notice, since the code means the same without, are named with their
-reason in labs/NN-name/mutants/equivalent.toml:
+reason in labs/NN-name/mutants/equivalent.toml (or equivalent-amd.toml, and so on):
 
     [[equivalent]]
     exercise = "1.4"
@@ -162,14 +162,14 @@ def _trial(wrong: Wrong, verdicts: dict[Run, Verdict]) -> Trial:
 
 
 def load_equivalents(root: Path, known: Sequence[Lab]) -> list[Equivalent]:
-    """What all labs/*/mutants/equivalent.toml say.
+    """What all labs/*/mutants/equivalent*.toml say.
 
     Raises UserError, naming file and entry, for what makes no sense.
     """
     found = []
     for lab in known:
-        path = f"{lab.path}/mutants/{EQUIVALENT}"
-        if (root / path).is_file():
+        for file in sorted((root / lab.path / "mutants").glob(EQUIVALENT)):
+            path = file.relative_to(root).as_posix()
             table = read_toml(root, path)
             for number, values in enumerate(table.tables("equivalent"), 1):
                 found.append(_equivalent(path, Table(f"{path}: equivalent {number}", values), lab))
