@@ -87,8 +87,10 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     words = argparse.ArgumentParser(
         prog="run", description="Boot the hypervisor with a VM file and show the console.",
-        epilog="The exit status is that of the hypervisor's end line: the largest that a VM "
-               "reported. 126: the hypervisor or the emulator failed. 2: wrong usage.")
+        epilog="The exit status is that of the hypervisor's end line: the largest that a VM wrote "
+               "to port 0xf4, at most 125, which also means that a VM crashed or was stopped; its "
+               "line `stopped reason=` tells. 126: the hypervisor or the emulator failed, or the "
+               "VM file is wrong. 2: wrong usage.")
     words.add_argument("file", metavar="FILE.vm", type=Path)
     words.add_argument("--on", metavar="PLATFORM", choices=PLATFORMS,
                        help=f"{', '.join(PLATFORMS)} (default: kvm if it nests here, else tcg)")
