@@ -144,7 +144,7 @@ def compare_state(vm: str, expected: Mapping[str, Value], seen: Mapping[str, int
             yield _wrong_value(f"state {vm} {key}", value, seen.get(key))
 
 
-def compare_see(expected: Mapping[str, Value | Bits], seen: Mapping[str, int]
+def compare_see(expected: Mapping[str, Value | Bits | str], seen: Mapping[str, int]
                 ) -> Iterator[Finding]:
     """What the hypervisor should have shown otherwise; one finding if it has shown nothing."""
     if expected and not seen:
@@ -155,8 +155,19 @@ def compare_see(expected: Mapping[str, Value | Bits], seen: Mapping[str, int]
             yield from _compare_bits(name, value, seen[name])
         elif isinstance(value, Bits):
             yield Finding(f"see {name}", NOTHING, "its bits")
+        elif isinstance(value, str):
+            yield from _compare_lines(name, value, seen)
         elif seen.get(name) not in _any_of(value):
             yield _wrong_value(f"see {name}", value, seen.get(name))
+
+
+def _compare_lines(name: str, other: str, seen: Mapping[str, int]) -> Iterator[Finding]:
+    """Whether two lines have the same value."""
+    if other not in seen:
+        yield Finding(f"see {other}", NOTHING, "a value")
+    elif seen.get(name) != seen[other]:
+        yield Finding(f"see {name}", f"{seen[name]:#x}" if name in seen else NOTHING,
+                      f"{seen[other]:#x}, as in {other}")
 
 
 def _compare_bits(name: str, expected: Bits, seen: int) -> Iterator[Finding]:

@@ -124,7 +124,7 @@ class Qemu(Platform):
             monitor = Qmp(job.instructions if icount else None)
         return Launch(argv, directory, trace=directory / TRACE, monitor=monitor,
                       log=directory / LOG if job.witness and self.has_witness else None,
-                      keep=lambda line: line.startswith("vmexit("), explain=explain_qemu)
+                      keep=lambda line: "vmexit(" in line, explain=explain_qemu)
 
 
 class Tcg(Qemu):

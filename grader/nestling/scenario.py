@@ -62,7 +62,9 @@ class Scenario:
     stops: Mapping[str, str] = field(default_factory=dict)  # by VM: the reason why it stops
     state: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)  # by VM and register
     prints: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by VM: its key=value
-    see: Mapping[str, Value | Bits] = field(default_factory=dict)  # of the lines `see NAME=...`
+    # Of the lines `see NAME=...`; a str is the name of another line, which has the same value.
+    see: Mapping[str, Value | Bits | str] = field(default_factory=dict)
+    failures: bool = False  # VM entries fail on purpose; the emulator's word on it is no finding
     predict: str = ""  # path of the file in which a student says what the first exits will be
     predict_count: int = 10  # so many exits
     status: int = 0  # of the hypervisor's end line

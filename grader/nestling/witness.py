@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from nestling.entryrules import explain_failure
 from nestling.isa import CODE_MASK, Isa
 
-QEMU_EXIT = re.compile(r"^vmexit\(([0-9a-f]+), ([0-9a-f]+), ([0-9a-f]+), ([0-9a-f]+)\)!")
+# Of an event that the entry injects QEMU says more once it is delivered; an exit may come before.
+QEMU_EXIT = re.compile(r"^(?:Injecting\([0-9a-fx]+\): [A-Z]+)?"
+                       r"vmexit\(([0-9a-f]+), ([0-9a-f]+), ([0-9a-f]+), ([0-9a-f]+)\)!")
 BOCHS_SVM_EXIT = re.compile(r"SVM VMEXIT reason=(-?\d+) exitinfo1=([0-9a-f]+)")
 BOCHS_VMX_EXIT = re.compile(r"\] VMEXIT reason = (\d+) \(.*\) qualification=0x([0-9a-f]+)")
 BOCHS_VMX_EVENT = re.compile(r"\] VMEXIT: event vector 0x([0-9a-f]+) type (\d+)")

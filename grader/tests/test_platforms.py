@@ -54,6 +54,7 @@ def test_tcg_with_a_witness(tmp_path: Path) -> None:
     assert option(made.argv, "-d") == "in_asm"
     assert option(made.argv, "-D") == (made.log.name if made.log else "")
     assert made.keep("vmexit(00000072, 0, 0, 0)!\n") and not made.keep("vmrun! 0\n")
+    assert made.keep("Injecting(0): INTRvmexit(00000400, 0, 0, 0)!\n")
 
 
 def test_tcg_for_gdb_and_for_people(tmp_path: Path) -> None:

@@ -195,6 +195,12 @@ def test_exits_can_be_counted() -> None:
         "exits host_irq: expected none, seen 1", "exits shutdown: expected none, seen 1"]
 
 
+def test_entries_that_fail_on_purpose() -> None:
+    log = "00006739500e[CPU0  ] VMFAIL: VMLAUNCH with non-clear VMCS!\n"
+    assert evidence(Scenario(VM, [], failures=True), console="", log=log) == []
+    assert evidence(Scenario(VM, []), console="", log=log)[0].startswith("bochs: VMLAUNCH")
+
+
 def test_of_a_run_that_broke_off_only_too_many_exits_count() -> None:
     panic = "panic: no idea\n"
     assert counted({"hlt": 1, "cpuid": 2}, HLT + HLT + SHUTDOWN, console=panic, status=126) == [
@@ -216,8 +222,12 @@ SEE = "see rip=0x0\nsee first trip=0x1\nsee controls=0x5\n"
         "see controls B: expected 1, seen 0", "see controls C: expected 0, seen 1"]),
     ({"controls": Bits({"LOW": 0xF}, {"HIGH": 0xC})}, [
         "see controls LOW: expected 0xf, seen 0x5", "see controls HIGH: expected 0x0, seen 0x4"]),
+    ({"rip": "rip"}, []),
+    ({"rip": "controls"}, ["see rip: expected 0x5, as in controls, seen 0x0"]),
+    ({"rsp": "rip"}, ["see rsp: expected 0x0, as in rip, seen nothing"]),
+    ({"rip": "rsp"}, ["see rsp: expected a value, seen nothing"]),
 ])
-def test_what_the_hypervisor_shows(see: dict[str, Value | Bits], lines: list[str]) -> None:
+def test_what_the_hypervisor_shows(see: dict[str, Value | Bits | str], lines: list[str]) -> None:
     scenario = Scenario(VM, [], see=see)
     assert evidence(scenario, console=SEE, log="") == lines
 
