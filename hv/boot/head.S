@@ -57,7 +57,7 @@ FUNC(boot_start)
 	rdmsr
 	or	$0x901, %eax
 	wrmsr
-	mov	$0x80010033, %eax		/* CR0: PG WP NE ET MP PE */
+	mov	$0x80010013, %eax		/* CR0: PG WP ET MP PE; NE is VMX's */
 	mov	%eax, %cr0
 	lgdt	PHYS(boot_gdtr)
 	ljmp	$SEL_CODE, $PHYS(3f)

@@ -33,21 +33,21 @@ void event_select(struct vcpu *v)
 /**
  * HLT: go past it, and wait for what ends it (SDM vol. 2, HLT; APM vol. 3, HLT).
  *
- * A queued NMI ends it, and so does a queued interrupt if RFLAGS.IF is set: then the guest goes on
- * at once. If not, the timer may bring an interrupt, which needs RFLAGS.IF as well: sleep until
- * v->timer. That need not be the end of the HLT, but then vcpu_run() sees that the timer is due.
+ * An event in v->queued ends it if the guest is ready for it now, behind the HLT: then the guest
+ * goes on at once, and the next entry delivers the event. If not, the timer may bring an interrupt,
+ * when v->timer is not 0 and RFLAGS.IF is set: sleep until v->timer, vcpu_sleep(), and go on. (The
+ * guest does not get there: vcpu_run() sees before the entry that the timer is due.)
  *
  * @return true: go on in the guest; false: nothing can end this HLT, the outside shall decide
  */
 bool vcpu_halt(struct vcpu *v, const struct hv_exit *x)
 {
 	const struct hvm_ops *ops = v->vm->ops;
-	bool interruptible = ops->get(v, HVM_RFLAGS) & RFLAGS_IF;
 
 	ops->advance(v, x);
-	if (v->queued.valid && (interruptible || v->queued.type == HV_EVENT_NMI))
+	if (v->queued.valid && ops->ready(v, v->queued.type))
 		return true;
-	if (!v->timer || !interruptible)
+	if (!v->timer || !(ops->get(v, HVM_RFLAGS) & RFLAGS_IF))
 		return false;
 	vcpu_sleep(v, v->timer);
 	return true;

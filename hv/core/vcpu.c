@@ -16,14 +16,6 @@
 static_assert(offsetof(struct vcpu, gpr) == 0, "the world switches index from a vCPU's address");
 static_assert(sizeof(struct vcpu) <= PAGE_SIZE, "a vCPU is allocated as one page");
 
-static void see_and_end(struct vcpu *v, const char *step)
-{
-	if (milestone_is(step)) {
-		milestone_see_vcpu(v);
-		machine_end(0);
-	}
-}
-
 int vcpu_create(struct vm *vm, u32 index, const struct hv_vcpu_start *start)
 {
 	struct vcpu *v = page_alloc();
@@ -50,13 +42,9 @@ int vcpu_create(struct vm *vm, u32 index, const struct hv_vcpu_start *start)
 		page_free(v);
 		return err;
 	}
-	see_and_end(v, "controls");
+	milestone_controls(v);
 	vm->ops->vcpu_start(v, start);
-	see_and_end(v, "guest");
-	if (milestone_events(v)) {
-		milestone_see_vcpu(v);
-		machine_end(0);
-	}
+	milestone_created(v);
 	vm->vcpu[index] = v;
 	vm->vcpu_count++;
 	return 0;
@@ -209,20 +197,6 @@ static void in_merge(struct vcpu *v, u32 data)
 	v->in_size = 0;
 }
 
-/* `until=enter`: to and fro, and look. Twice, as going on with a guest is not like starting it. */
-static void first_trips(struct vcpu *v)
-{
-	if (!milestone_is("enter"))
-		return;
-	vcpu_take_cpu(v);
-	irq_window();		/* or what waits would end a trip at once */
-	milestone_see("first trip", (u64)v->vm->ops->enter(v));
-	milestone_see("second trip", (u64)v->vm->ops->enter(v));
-	if (v->vm->ops->see_failures)
-		v->vm->ops->see_failures(v, milestone_see);
-	see_and_end(v, "enter");
-}
-
 /*
  * Every so often: give way when the thread's turn is over. Is there a reason not to go on? If not,
  * the next look is due when the turn, the budget, or the time until the timer will be over.
@@ -232,7 +206,7 @@ static enum hv_exit_reason look(struct vcpu *v, u64 now)
 	u64 budget = v->vm->config.budget;
 
 	if (!v->look)
-		first_trips(v);
+		milestone_first_run(v);
 	if ((s64)(now - this_cpu()->slice_end) >= 0)
 		thread_yield();
 	if (v->stop) {
@@ -258,6 +232,9 @@ static enum hv_exit_reason look(struct vcpu *v, u64 now)
 /* What not every entry needs: an event; a timer that ends the run in time; somebody who looks. */
 static __noinline void before_entry(struct vcpu *v, const struct hv_exit *last)
 {
+	bool stop = milestone_entry(v, last);
+
+	milestone_reached("waits", v);
 	if (event_waiting(v))
 		event_select(v);
 	if (v->timed) {		/* a last time when the timer is off again */
@@ -265,9 +242,8 @@ static __noinline void before_entry(struct vcpu *v, const struct hv_exit *last)
 		v->timed = v->timer;
 	}
 	v->at_entry = v->timed || milestone_is("entry");
-	if (last->reason != HV_EXIT_HOST_IRQ && last->reason != HV_EXIT_HOST_NMI &&
-	    last->reason != HV_EXIT_PREEMPT && milestone_entry())
-		see_and_end(v, "entry");
+	if (stop)
+		milestone_reached("entry", v);
 }
 
 /* However long it may last, look now and then whether somebody wants the vCPU to stop. */

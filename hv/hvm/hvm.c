@@ -52,17 +52,18 @@ u64 hvm_firmware_read(void)
 
 void hvm_firmware_write(u64 value)
 {
-	if (pretended)
+	if (pretended && !(pretended_value & FEATURE_CONTROL_LOCK))
 		pretended_value = value;
 	else
-		wrmsr(firmware_msr(), value);
+		wrmsr(firmware_msr(), value);	/* #GP, if it is locked */
 }
 
 /* ---- Bringing it up ------------------------------------------------------------------------- */
 
-static void see_probe(int err)
+static void see_probe(int err, const char *why)
 {
 	milestone_see("error", (u64)-err);
+	milestone_see("reason given", why != NULL);
 	milestone_see("address-space ids", hvm_caps.asids);
 	milestone_see("nested paging", hvm_caps.nested_paging);
 	milestone_see("next RIP", hvm_caps.next_rip);
@@ -72,15 +73,15 @@ static void see_probe(int err)
 void hvm_init(void)
 {
 	static const char *const yes_no[] = { "no", "yes" };
-	const char *why = "the probe gave no reason";
+	const char *why = NULL;
 	int err;
 
 	hvm = ops_of_vendor();
 	err = hvm->probe(&hvm_caps, &why);
 	if (milestone_is("probe"))
-		see_probe(err);
+		see_probe(err, why);
 	if (err) {
-		printf("no %s: %s\n", hvm->name, why);
+		printf("no %s: %s\n", hvm->name, why ?: "the probe gave no reason");
 		printf("this machine can not run virtual machines\n");
 		machine_end(STATUS_FAILED);
 	}

@@ -105,6 +105,13 @@ struct hvm_ops {
 
 	/** Call `see` for the registers that show that the extension is on for this CPU. */
 	void (*see_cpu)(struct cpu *cpu, hvm_see_fn see);
+	/** Call `see` for what the rules make of sets of controls. NULL: there are no rules */
+	void (*see_controls)(hvm_see_fn see);
+	/**
+	 * Call `see` for the fields of the control block that have the host's state, and for this
+	 * CPU's registers. NULL: there are no such fields
+	 */
+	void (*see_host)(struct vcpu *v, hvm_see_fn see);
 	/**
 	 * Try entries that must fail, and call `see` with what comes of them. NULL: there are none
 	 */

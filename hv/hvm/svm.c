@@ -20,17 +20,18 @@
 /* ---- The processor -------------------------------------------------------------------------- */
 
 /**
- * Find out whether this CPU has SVM and lets us use it.
+ * Exercise 1.1 on the AMD track: find out whether this CPU has SVM and lets us use it.
  *
  * CPUID Fn8000_0001 ECX.SVM says that the CPU has it (15.4); ask for that leaf only if Fn8000_0000
- * EAX says that Fn8000_000A exists. VM_CR.SVMDIS says that firmware turned it off (15.30.1);
- * hvm_firmware_read() reads VM_CR. Then CPUID Fn8000_000A has the number of ASIDs in EBX, of which
- * 0 is the host's, so we need two; and the optional features in EDX: nested paging, and saving the
- * next RIP. Fn8000_0001 EDX bit 26 says that there are 1-GiB pages.
+ * EAX, the largest leaf of this kind, says that Fn8000_000A exists. VM_CR.SVMDIS says that firmware
+ * turned it off (15.30.1); hvm_firmware_read() reads VM_CR, so leave the RDMSR to it. Then CPUID
+ * Fn8000_000A has the number of ASIDs in EBX, of which 0 is the host's, so we need two; and the
+ * optional features in EDX: nested paging, and saving the next RIP. Fn8000_0001 EDX bit 26 says
+ * that there are 1-GiB pages. A CPU without the optional features is no error: the caller decides.
  *
- * @param caps  filled in
- * @param why   set to a sentence when the answer is no
- * @return -ENODEV: no SVM; -EPERM: turned off by firmware
+ * @param caps  filled in, all of it, from what the CPU says
+ * @param why   set to a sentence for people when the answer is no
+ * @return 0; -ENODEV: no SVM, or no ASID for guests; -EPERM: turned off by firmware
  */
 static int svm_probe(struct hvm_caps *caps, const char **why)
 {
@@ -61,9 +62,17 @@ static int svm_probe(struct hvm_caps *caps, const char **why)
 }
 
 /**
- * Turn SVM on for this CPU: set EFER.SVME (15.4) and give the CPU a page to save host state in,
- * by its physical address in the MSR VM_HSAVE_PA (15.30.4). Without that page the CPU would save
- * to physical address 0 and say nothing.
+ * Exercise 1.2 on the AMD track: turn SVM on for this CPU.
+ *
+ * Set EFER.SVME (15.4); EFER's other bits stay as they are, as they keep us in long mode. And give
+ * VMRUN a page to save host state in: its physical address goes into the MSR VM_HSAVE_PA (15.30.4).
+ * Without it the CPU would save to physical address 0 and say nothing.
+ *
+ * cpu->hvm_area is that page. cpu->host_vmcb is another one, where svm_enter() lets VMSAVE put
+ * what VMRUN does not save; cpu->host_vmcb_hpa is its physical address. page_alloc() gives a page,
+ * or NULL; virt_to_phys() has its address, an hpa_t, whose number is in `.v`.
+ *
+ * @return 0; -ENOMEM: no page was left
  */
 static int svm_cpu_on(struct cpu *cpu)
 {
@@ -100,8 +109,9 @@ static void svm_vm_fini(struct vm *vm)
 
 /**
  * Let a guest reach an MSR without an exit: clear both intercept bits of an MSR in the MSR
- * permission map (15.11): bit 0 of a pair is for reads, bit 1 for writes. Each of three ranges of
- * 8192 MSRs has 2048 bytes of the map; an MSR outside them always exits.
+ * permission map (15.11), vm->msr_bitmap: bit 0 of a pair is for reads, bit 1 for writes. Each of
+ * three ranges of 8192 MSRs has 2048 bytes of the map, four MSRs a byte, lowest bits first. They
+ * begin at MSR 0, 0xc0000000 and 0xc0010000; an MSR outside them always exits, so nothing changes.
  */
 static void svm_msr_pass(struct vm *vm, u32 msr)
 {
@@ -117,9 +127,25 @@ static void svm_msr_pass(struct vm *vm, u32 msr)
 }
 
 /**
- * Fill the control area: which events end the guest's run (15.9), where the bitmaps are, the ASID,
- * nested paging. Whatever could touch the host or another guest is intercepted; instructions that
- * our CPUID does not offer are intercepted too, and give #UD.
+ * Exercise 1.3 on the AMD track: fill the control area (15.9, appendix B). It is zero before.
+ *
+ * What ends the guest's run is whatever could touch the host or another guest, and instructions
+ * that our CPUID does not offer. That is all of this, and nothing else:
+ *
+ *   intercept_misc1       INTR NMI INIT: events for the host. SHUTDOWN, FERR_FREEZE: its own end.
+ *                         CPUID RDPMC INVD HLT INVLPGA TASK_SWITCH. IOIO_PROT and MSR_PROT: IN and
+ *                         OUT, RDMSR and WRMSR, as the two bitmaps say
+ *   intercept_misc2       VMRUN VMMCALL VMLOAD VMSAVE STGI CLGI SKINIT WBINVD MONITOR MWAIT
+ *                         MWAIT_ARMED XSETBV
+ *   intercept_cr          CR8_WRITE
+ *   intercept_exceptions  #AC and #DB, a bit for each by its vector: a guest can make them come
+ *                         again and again without an instruction in between
+ *
+ * The bitmaps are v->vm->io_bitmap and msr_bitmap; the CPU wants physical addresses. The ASID is
+ * the VM's id, brought into the range from 1 to hvm_caps.asids - 1, since 0 is the host's; VMs may
+ * share one. So the first entry flushes the TLB: TLB_CONTROL_FLUSH_ALL. V_INTR_MASKING in int_ctl
+ * makes the host's RFLAGS.IF count for the host's interrupts (15.21.1), not the guest's. Nested
+ * paging is on, np_enable bit 0, with v->vm->p2m_root as its root (15.25.3).
  */
 static void svm_init_controls(struct vcpu *v)
 {
@@ -138,7 +164,6 @@ static void svm_init_controls(struct vcpu *v)
 	 * (QEMU's TCG even aborts when it happens unseen.)
 	 */
 	c->intercept_cr = INTERCEPT_CR8_WRITE;
-	/* A guest can make these two come again and again without an instruction in between. */
 	c->intercept_exceptions = BIT(EXC_AC) | BIT(EXC_DB);
 	c->iopm_base_pa = virt_to_phys(v->vm->io_bitmap).v;
 	c->msrpm_base_pa = virt_to_phys(v->vm->msr_bitmap).v;
@@ -256,7 +281,8 @@ static void svm_requeue_event(struct vcpu *v)
 /**
  * IN and OUT (15.10.2): EXITINFO1 has the port in bits 31:16; bit 0 is set for IN, bit 2 for INS
  * and OUTS, bit 3 for a REP prefix; bits 4, 5 and 6 stand for 1, 2 and 4 bytes. EXITINFO2 has the
- * address of the next instruction. What an OUT writes is in RAX, which the VMCB has.
+ * address of the next instruction, for x->next_rip. What an OUT writes is in RAX, which the VMCB
+ * has. Fill in all of x->io but for the data of an IN; x->value is the port.
  */
 __maybe_unused static void svm_decode_io(const struct vmcb *c, struct hv_exit *x)
 {
@@ -305,20 +331,21 @@ __maybe_unused static enum hv_exit_reason svm_reason(u32 code)
 }
 
 /**
- * Turn what VMRUN left in the VMCB (15.6, appendix C) into a neutral exit: the reason, the address
- * of the instruction, and the details that hv_exit has for the reason.
+ * Exercise 1.7 on the AMD track: turn what VMRUN left in the VMCB (15.6, appendix C) into a neutral
+ * exit: the reason, the address of the instruction, and the details that hv_exit has for the
+ * reason.
  *
  * x->code is the low half of EXITCODE; svm_reason() knows what it means. The codes of control and
  * debug registers and of exceptions are ranges: svm_decode_range() does those, and svm_decode_io()
  * IN and OUT. RDMSR and WRMSR share a code: EXITINFO1 is 0 for RDMSR, 1 for WRMSR (15.11); the
- * MSR's number is in ECX. x->memory of a nested page fault comes from EXITINFO1, an error code, and
- * EXITINFO2, the guest physical address (15.25.6).
+ * MSR's number is in ECX. x->memory of a nested page fault comes from EXITINFO1, an error code with
+ * the bits NPF_*, and EXITINFO2, the guest physical address (15.25.6).
  *
  * x->value is the number that says most about the exit: the leaf of CPUID (EAX), the number of an
  * MSR, RAX of a hypercall, the address of a nested page fault, the exception that an instruction
- * which the guest does not have must give (RDPMC: #GP, others #UD); 0 where there is nothing to
- * say. x->next_rip is 0, but for IN and OUT. RAX is in the VMCB, the other general registers in
- * v->gpr.
+ * which the guest does not have (HV_EXIT_INSN) must give: #GP for RDPMC, #UD for others; 0 where
+ * there is nothing to say. x->next_rip is 0, but for IN and OUT. *x still has the last exit. RAX is
+ * in the VMCB, the other general registers in v->gpr.
  */
 static void svm_decode_exit(struct vcpu *v, struct hv_exit *x)
 {
@@ -381,9 +408,9 @@ static void svm_run(struct vcpu *v, struct hv_exit *x)
 
 /**
  * Go past the instruction that exited: to x->next_rip, if that is not 0; else to the VMCB's next
- * RIP, if this CPU saves it (15.7.1); else as many bytes further as the instruction has without
- * prefixes: CPUID, RDMSR, WRMSR, INVD, WBINVD 2; VMMCALL, XSETBV 3; HLT 1. No other instruction
- * gets here.
+ * RIP, if this CPU saves it (15.7.1; hvm_caps.next_rip); else as many bytes further as the
+ * instruction has without prefixes: CPUID, RDMSR, WRMSR, INVD, WBINVD 2; VMMCALL, XSETBV 3; HLT 1.
+ * No other instruction gets here.
  *
  * Then the instruction is done, so an interrupt shadow, which STI and MOV SS cast on one
  * instruction, is over (15.21.5).
@@ -408,7 +435,8 @@ static void svm_advance(struct vcpu *v, const struct hv_exit *x)
 /**
  * See to it that the guest's run ends at TSC `tsc` or soon after, by an interrupt of the host's:
  * the CPU's own timer makes one from time to time anyway, and INTERCEPT_INTR makes it an exit. If
- * it would come too late, let it come sooner. A `tsc` in the past means: as soon as may be.
+ * it would come too late (apic_timer_left()), let it come sooner (apic_timer_shorten()); it must
+ * never come later. A `tsc` in the past means: as soon as may be.
  */
 static void svm_deadline(struct vcpu *v, u64 tsc)
 {
@@ -502,7 +530,8 @@ static void svm_see_cpu(struct cpu *cpu, hvm_see_fn see)
 	see("VM_HSAVE_PA", rdmsr(MSR_VM_HSAVE_PA));
 	see("VM_HSAVE_PA is our page", cpu->hvm_area &&
 	    rdmsr(MSR_VM_HSAVE_PA) == virt_to_phys(cpu->hvm_area).v);
-	see("host VMCB is a page", cpu->host_vmcb &&
+	see("host VMCB is a page of its own", cpu->host_vmcb && cpu->host_vmcb != cpu->hvm_area);
+	see("its address is known", cpu->host_vmcb &&
 	    cpu->host_vmcb_hpa.v == virt_to_phys(cpu->host_vmcb).v);
 }
 
@@ -541,6 +570,11 @@ static void svm_dump(struct vcpu *v, hvm_see_fn see)
 			see(fields[i].name, value);
 		}
 	}
+	see("iopm_base_pa is the VM's", vmcb_of(v)->iopm_base_pa ==
+	    virt_to_phys(v->vm->io_bitmap).v);
+	see("msrpm_base_pa is the VM's", vmcb_of(v)->msrpm_base_pa ==
+	    virt_to_phys(v->vm->msr_bitmap).v);
+	see("n_cr3 is the VM's", vmcb_of(v)->n_cr3 == v->vm->p2m_root.v);
 }
 
 static void svm_explain(struct vcpu *v, hvm_rule_fn say, void *ctx)

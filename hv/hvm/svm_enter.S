@@ -10,7 +10,25 @@
 
 	.text
 
-/* void svm_enter(hpa_t vmcb: RDI, u64 *gpr: RSI, hpa_t host_vmcb: RDX) */
+/*
+ * void svm_enter(hpa_t vmcb: RDI, u64 *gpr: RSI, hpa_t host_vmcb: RDX)
+ *
+ * Exercise 1.6 on the AMD track: one trip into the guest and back. `vmcb` is its VMCB, gpr[]
+ * has its general-purpose registers by their numbers: RAX 0, RCX 1, RDX 2, RBX 3, RSP 4, RBP 5,
+ * RSI 6, RDI 7, R8 to R15. RAX and RSP are in the VMCB; what their two slots say does not count.
+ *
+ * It is called with interrupts off. On the way in:
+ *   - keep what a C function has to: RBX, RBP, RSP, R12 to R15 are as before in the end
+ *   - CLGI, so that nothing can come between here and the guest, then STI: with V_INTR_MASKING the
+ *     host's IF decides whether a physical interrupt ends the guest's run (15.17, 15.21.1)
+ *   - VMSAVE to `host_vmcb`, VMLOAD from `vmcb` (15.5.2); both take the address in RAX
+ *   - load the guest's registers from gpr[]; VMRUN takes the VMCB's address in RAX
+ * After VMRUN, RAX and RSP are the host's again, all others the guest's. On the way out:
+ *   - VMSAVE to `vmcb`, save the guest's registers to gpr[], VMLOAD from `host_vmcb`
+ *   - CLI, then STGI: an NMI that waits is taken here, an interrupt goes on waiting
+ *
+ * svm_enter_vmrun, a global label at the VMRUN, is for the debugger.
+ */
 FUNC(svm_enter)
 	push	%rbp
 	mov	%rsp, %rbp
@@ -22,10 +40,6 @@ FUNC(svm_enter)
 	push	%rdx			/* host_vmcb, popped after the guest */
 	push	%rsi			/* gpr */
 
-	/*
-	 * GIF off: nothing can come between here and the guest. IF on: with V_INTR_MASKING the
-	 * host's IF decides whether a physical interrupt ends the guest's run (15.21.1).
-	 */
 	clgi
 	sti
 	mov	%rdx, %rax

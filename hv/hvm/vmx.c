@@ -9,6 +9,7 @@
 #include "hvm/hvm.h"
 #include "lib/cpuid.h"
 #include "lib/lab.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/ept.h"
 #include "mm/pmm.h"
@@ -19,41 +20,49 @@ static_assert(HOST_RSP == VMCS_HOST_RSP && HOST_RIP == VMCS_HOST_RIP, "vmx_enter
 
 /* ---- The processor -------------------------------------------------------------------------- */
 
+/*
+ * What we need of VMX, by capability MSR: bits that must be set there, and what to say if one is
+ * not. Bits 63:32 of the MSR of a set of controls are those that may be 1 (A.3 to A.5); the one of
+ * EPT and VPID is a list of features (A.10). The order matters, as the second MSR exists if the
+ * first offers secondary controls, the third if the second offers EPT.
+ */
+__maybe_unused static const struct {
+	u32 msr;
+	u64 bits;
+	const char *missing;
+} vmx_needs[] = {
+	{ MSR_IA32_VMX_PROCBASED_CTLS, PROC_SECONDARY_CONTROLS << 32,
+	  "this CPU's VMX has no secondary controls, so no EPT; we need EPT" },
+	{ MSR_IA32_VMX_PROCBASED_CTLS2, PROC2_ENABLE_EPT << 32,
+	  "this CPU's VMX has no EPT (extended page tables); we need it" },
+	{ MSR_IA32_VMX_EPT_VPID_CAP, EPT_CAP_WALK_4 | EPT_CAP_WRITE_BACK | EPT_CAP_INVEPT,
+	  "this CPU's EPT lacks 4-level tables, write-back memory or INVEPT" },
+	{ MSR_IA32_VMX_PROCBASED_CTLS2, PROC2_UNRESTRICTED_GUEST << 32,
+	  "this CPU's VMX has no unrestricted guest; guests without paging need it" },
+	{ MSR_IA32_VMX_EXIT_CTLS, (EXIT_LOAD_IA32_EFER | EXIT_LOAD_IA32_PAT) << 32,
+	  "this CPU's VM exits cannot load IA32_EFER and IA32_PAT" },
+	{ MSR_IA32_VMX_ENTRY_CTLS, (ENTRY_LOAD_IA32_EFER | ENTRY_LOAD_IA32_PAT) << 32,
+	  "this CPU's VM entries cannot load IA32_EFER and IA32_PAT" },
+};
+
 /**
- * Find out whether this CPU has VMX, with what we need of it, and lets us use it.
+ * Exercise 1.1 on the Intel track: find out whether this CPU has VMX, with what we need of it, and
+ * lets us use it.
  *
- * CPUID.1:ECX.VMX says that the CPU has it (23.6). IA32_FEATURE_CONTROL (23.7), which
- * hvm_firmware_read() reads, says whether VMXON is allowed: with the lock bit set and the VMXON bit
- * clear, firmware forbade it; with the lock bit clear, vmx_cpu_on() may still allow it. The upper
- * half of a capability MSR has a 1 for each control that may be 1 (A.3): we need the secondary
- * controls, and among those EPT and unrestricted guest; loading IA32_PAT and IA32_EFER at VM entry
- * and VM exit; and EPT with 4-level tables in write-back memory (A.10). A capability MSR may only
- * be read when the one above it in `needs` said that it is there.
+ * CPUID.1:ECX.VMX says that the CPU has it (23.6); without, none of VMX's MSRs exists, and to read
+ * an MSR that does not exist is #GP. IA32_FEATURE_CONTROL (23.7), which hvm_firmware_read() reads,
+ * says whether VMXON is allowed: with the lock bit set and the VMXON bit clear, firmware forbade
+ * it; with the lock bit clear, vmx_cpu_on() may still allow it. Then every entry of vmx_needs, in
+ * its order; the first that this CPU does not meet says why.
  *
- * @param caps  filled in: 65535 VPIDs when the CPU has those, 1-GiB pages from A.10
- * @param why   set to a sentence when the answer is no
+ * @param caps  filled in when the answer is yes: 65535 ASIDs if the secondary control "enable VPID"
+ *              may be 1, else 0; nested paging; next RIP (VMX always tells the length of an
+ *              instruction); 1-GiB pages if EPT_CAP_PAGE_1G says so
+ * @param why   set to a sentence for people when the answer is no
  * @return -ENODEV: something is missing; -EPERM: turned off by firmware
  */
 static int vmx_probe(struct hvm_caps *caps, const char **why)
 {
-	static const struct {
-		u32 msr;
-		u64 bits;
-		const char *missing;
-	} needs[] = {
-		{ MSR_IA32_VMX_PROCBASED_CTLS, PROC_SECONDARY_CONTROLS << 32,
-		  "this CPU's VMX has no secondary controls, so no EPT; we need EPT" },
-		{ MSR_IA32_VMX_PROCBASED_CTLS2, PROC2_ENABLE_EPT << 32,
-		  "this CPU's VMX has no EPT (extended page tables); we need it" },
-		{ MSR_IA32_VMX_PROCBASED_CTLS2, PROC2_UNRESTRICTED_GUEST << 32,
-		  "this CPU's VMX has no unrestricted guest; guests without paging need it" },
-		{ MSR_IA32_VMX_EPT_VPID_CAP, EPT_CAP_WALK_4 | EPT_CAP_WRITE_BACK | EPT_CAP_INVEPT,
-		  "this CPU's EPT lacks 4-level tables, write-back memory or INVEPT" },
-		{ MSR_IA32_VMX_EXIT_CTLS, (EXIT_LOAD_IA32_EFER | EXIT_LOAD_IA32_PAT) << 32,
-		  "this CPU's VM exits cannot load IA32_EFER and IA32_PAT" },
-		{ MSR_IA32_VMX_ENTRY_CTLS, (ENTRY_LOAD_IA32_EFER | ENTRY_LOAD_IA32_PAT) << 32,
-		  "this CPU's VM entries cannot load IA32_EFER and IA32_PAT" },
-	};
 	u64 feature, cap;
 
 	if (!(cpuid(1, 0).ecx & CPUID_1_ECX_VMX)) {
@@ -66,9 +75,9 @@ static int vmx_probe(struct hvm_caps *caps, const char **why)
 		       "locked); turn on \"VT-x\" or \"Virtualization\" there";
 		return -EPERM;
 	}
-	for (u32 i = 0; i < ARRAY_SIZE(needs); i++) {
-		if ((rdmsr(needs[i].msr) & needs[i].bits) != needs[i].bits) {
-			*why = needs[i].missing;
+	for (u32 i = 0; i < ARRAY_SIZE(vmx_needs); i++) {
+		if ((rdmsr(vmx_needs[i].msr) & vmx_needs[i].bits) != vmx_needs[i].bits) {
+			*why = vmx_needs[i].missing;
 			return -ENODEV;
 		}
 	}
@@ -83,14 +92,17 @@ static int vmx_probe(struct hvm_caps *caps, const char **why)
 }
 
 /**
- * Turn VMX on for this CPU (23.7, 23.8).
+ * Exercise 1.2 on the Intel track: turn VMX on for this CPU (23.7, 23.8).
  *
- * Allow VMXON in IA32_FEATURE_CONTROL and lock it, unless it is locked already:
- * hvm_firmware_read(), hvm_firmware_write(). Give CR0 and CR4
- * the bits that VMX operation fixes: IA32_VMX_CRn_FIXED0 has those that must be 1, FIXED1 those
- * that may be; CR4.VMXE is the one that VMXON itself asks for. Then VMXON, with a page that begins
- * with the revision identifier from IA32_VMX_BASIC (24.11.5); the CPU keeps the page, in
- * cpu->hvm_area.
+ * hvm_firmware_read() and hvm_firmware_write() reach IA32_FEATURE_CONTROL. While its lock bit is
+ * clear, set both, lock and VMXON; a locked one must not be written, and forbids VMXON if that bit
+ * is clear. Give CR0 and CR4 the bits that VMX operation fixes, before VMXON, which checks them:
+ * IA32_VMX_CRn_FIXED0 has those that must be 1, FIXED1 those that may be (A.7, A.8); CR4.VMXE is
+ * the one that VMXON itself asks for.
+ *
+ * Then VMXON, with the physical address of a zeroed page that begins with the revision identifier
+ * from IA32_VMX_BASIC, bits 30:0 (24.11.5). The page is the CPU's from now on; remember it in
+ * cpu->hvm_area. If VMXON fails, free it again.
  *
  * @return -EPERM: firmware forbade it, or VMXON failed; -ENOMEM
  */
@@ -152,9 +164,10 @@ static void vmx_vm_fini(struct vm *vm)
 }
 
 /**
- * Clear both bits of an MSR in the MSR bitmaps (24.6.9). Of the page's four KiB the first two are
- * for reads of MSRs 0 to 0x1fff and 0xc0000000 to 0xc0001fff, the other two for writes of them; a
- * set bit makes the access exit. An MSR outside both ranges always exits.
+ * Clear both bits of an MSR in the MSR bitmaps (24.6.9): vm->msr_bitmap, a page. Of its four KiB
+ * the first two are for reads of MSRs 0 to 0x1fff and 0xc0000000 to 0xc0001fff, the other two for
+ * writes of them; the nth MSR of a range is bit n % 8 of byte n / 8. A set bit makes the access
+ * exit. An MSR outside both ranges has no bit, and always exits.
  */
 static void vmx_msr_pass(struct vm *vm, u32 msr)
 {
@@ -202,10 +215,10 @@ void vmx_flush_linear(struct vcpu *v)
 /* ---- A virtual CPU -------------------------------------------------------------------------- */
 
 /**
- * Settle one set of controls with the hardware. Its capability MSR has a 1 in bits 31:0 for each
- * control that must be 1, and in bits 63:32 for each that may be 1 (A.3 to A.5). Some controls of
- * all sets but the secondary one must be 1 only by those MSRs' old rules; when IA32_VMX_BASIC bit
- * 55 is set, a second MSR, 12 further on, has the true ones (A.2).
+ * Exercise 1.3 on the Intel track: settle one set of controls with the hardware. Its capability MSR
+ * has a 1 in bits 31:0 for each control that must be 1, and in bits 63:32 for each that may be 1
+ * (A.3 to A.5). Some controls of all sets but the secondary one must be 1 only by those MSRs' old
+ * rules; when IA32_VMX_BASIC bit 55 is set, a second MSR, 12 further on, has the true ones (A.2).
  *
  * @param msr       the set's MSR, one of MSR_IA32_VMX_*_CTLS and _CTLS2
  * @param required  the controls that we cannot do without
@@ -297,11 +310,13 @@ static int vmx_init_controls(struct vcpu *v)
 }
 
 /**
- * Fill the host-state fields (24.5): what a VM exit puts into the registers of this CPU, so that
- * vmx_enter() comes back to the host as it is now. Control registers, EFER, PAT and the SYSENTER
- * MSRs are copied as they are; the selectors are those of x86/desc.h, with RPL and TI 0 as 26.2.3
- * wants them. An exit loads no descriptors: the bases of FS, GS, TR, GDTR and IDTR have fields of
- * their own, the other segments become flat (27.5.2). HOST_RSP and HOST_RIP are vmx_enter()'s.
+ * Exercise 1.5 on the Intel track: fill the host-state fields (24.5): what a VM exit puts into the
+ * registers of this CPU, so that vmx_enter() comes back to the host as it is now. Control
+ * registers, EFER, PAT and the SYSENTER MSRs are copied as they are; the selectors are those of
+ * x86/desc.h, with RPL and TI 0 as 26.2.3 wants them. An exit loads no descriptors: the bases of
+ * FS, GS, TR, GDTR and IDTR have fields of their own, the other segments become flat (27.5.2). FS
+ * and GS have their bases in MSRs, this CPU's GDT and TSS are in this_cpu()->desc, idt_register()
+ * has the IDT. HOST_RSP and HOST_RIP are vmx_enter()'s.
  *
  * Some of this is different on each CPU (GS, TR, GDTR), so vmx_vcpu_load() calls it each time.
  */
@@ -507,12 +522,17 @@ static void vmx_vcpu_put(struct vcpu *v)
 
 static void vmx_see_cpu(struct cpu *cpu, hvm_see_fn see)
 {
+	u64 free = pmm_free_pages();
+
 	see("IA32_FEATURE_CONTROL", hvm_firmware_read());
 	see("CR0", read_cr0());
 	see("CR4", read_cr4());
 	see("VMXON region", *(u32 *)cpu->hvm_area);
-	cpu->hvm_area = NULL;
 	see("second VMXON", (u64)-vmx_cpu_on(cpu));	/* in VMX operation it must fail (30.3) */
+	see("pages lost", free - pmm_free_pages());
+	asm volatile("vmxoff");
+	hvm_pretend("locked");
+	see("VMXON when forbidden", (u64)-vmx_cpu_on(cpu));
 }
 
 static void vmx_dump(struct vcpu *v, hvm_see_fn see)
@@ -532,6 +552,61 @@ static void vmx_dump(struct vcpu *v, hvm_see_fn see)
 			see(fields[i].name, value);
 	}
 	vmx_vmcs_return(v);
+}
+
+/* Controls that no CPU has, and those that one has to have and may have. */
+static void vmx_see_controls(hvm_see_fn see)
+{
+	static const struct {
+		const char *name;
+		u32 msr;
+	} sets[] = {
+		{ "pin", MSR_IA32_VMX_PINBASED_CTLS }, { "primary", MSR_IA32_VMX_PROCBASED_CTLS },
+		{ "secondary", MSR_IA32_VMX_PROCBASED_CTLS2 }, { "exit", MSR_IA32_VMX_EXIT_CTLS },
+		{ "entry", MSR_IA32_VMX_ENTRY_CTLS },
+	};
+	u32 controls = 0;
+	int error = 0;
+
+	for (u32 i = 0; i < ARRAY_SIZE(sets); i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "fewest %s", sets[i].name);
+		error |= vmx_adjust_controls(sets[i].msr, 0, 0, &controls);
+		see(name, controls);
+		snprintf(name, sizeof(name), "most %s", sets[i].name);
+		error |= vmx_adjust_controls(sets[i].msr, 0, 0xffffffff, &controls);
+		see(name, controls);
+	}
+	see("error without need", (u64)-error);
+	see("impossible control",
+	    (u64)-vmx_adjust_controls(MSR_IA32_VMX_PINBASED_CTLS, 0xffffffff, 0, &controls));
+}
+
+/*
+ * The host's state, as the VMCS has it and as it is. Registers that are zero are given values
+ * first, which tell them apart.
+ */
+static void vmx_see_host(struct vcpu *v, hvm_see_fn see)
+{
+	struct table_register gdtr = sgdt(), idtr = sidt();
+	const u64 *tss = (const u64 *)(gdtr.base + (str() & ~7u));
+
+	wrmsr(MSR_SYSENTER_CS, 0x1110);
+	wrmsr(MSR_SYSENTER_ESP, 0x2220);
+	wrmsr(MSR_SYSENTER_EIP, 0x3330);
+	wrmsr(MSR_FS_BASE, 0x4440);
+	vmx_vcpu_load(v);
+	vmx_dump(v, see);
+	see("CR0", read_cr0());
+	see("CR3", read_cr3());
+	see("CR4", read_cr4());
+	see("EFER", rdmsr(MSR_EFER));
+	see("PAT", rdmsr(MSR_PAT));
+	see("GS.base", rdmsr(MSR_GS_BASE));
+	see("TR.base", (tss[0] >> 16 & 0xffffff) | (tss[0] >> 56) << 24 | tss[1] << 32);
+	see("GDTR.base", gdtr.base);
+	see("IDTR.base", idtr.base);
 }
 
 const struct hvm_ops vmx_ops = {
@@ -561,6 +636,8 @@ const struct hvm_ops vmx_ops = {
 	.flush = vmx_flush,
 	.pte = ept_entry,
 	.see_cpu = vmx_see_cpu,
+	.see_controls = vmx_see_controls,
+	.see_host = vmx_see_host,
 	.see_failures = vmx_see_failures,
 	.dump = vmx_dump,
 	.explain = vmx_explain,

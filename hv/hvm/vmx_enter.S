@@ -11,7 +11,23 @@
 
 	.text
 
-/* enum vmx_status vmx_enter(u64 *gpr: RDI, bool launched: SIL) */
+/*
+ * enum vmx_status vmx_enter(u64 *gpr: RDI, bool launched: SIL)
+ *
+ * Exercise 1.6 on the Intel track: load the guest's registers from gpr[] (RAX RCX RDX RBX, RSP, RBP
+ * RSI RDI, R8 to R15; RSP is in the VMCS, gpr[4] stays as it is), VMLAUNCH, or VMRESUME if
+ * `launched`, and store them again.
+ *
+ * A VM exit does not return: it loads RSP and RIP from HOST_RSP and HOST_RIP, so write these two
+ * first (VMWRITE; the numbers are VMCS_HOST_RSP and VMCS_HOST_RIP). Then all registers but RSP are
+ * the guest's, and not one of them may be lost; only the stack can tell where gpr[] is.
+ *
+ * If the entry fails at once, the next instruction runs (30.2): CF = 1 for VMfailInvalid, ZF = 1
+ * for VMfailValid. gpr[] must not change then.
+ *
+ * Returns VMX_SUCCEED (0) after an exit, VMX_FAIL_INVALID (1) or VMX_FAIL_VALID (2). As every
+ * function it keeps RBX, RBP, RSP and R12 to R15. Interrupts are off.
+ */
 FUNC(vmx_enter)
 	push	%rbp
 	mov	%rsp, %rbp

@@ -48,7 +48,8 @@ bool vmx_ready(struct vcpu *v, enum hv_event_type type)
 
 /**
  * Ask for an exit as soon as vmx_ready() would say yes: the primary controls "interrupt-window
- * exiting" and "NMI-window exiting" (24.6.2). v->vmx_proc is what the VMCS has; write only changes.
+ * exiting" and "NMI-window exiting" (24.6.2); with `on` false, no longer. v->vmx_proc is always
+ * what the VMCS has in PROC_BASED_VM_EXEC_CONTROL; write only changes.
  */
 void vmx_window(struct vcpu *v, enum hv_event_type type, bool on)
 {
@@ -66,8 +67,8 @@ void vmx_window(struct vcpu *v, enum hv_event_type type, bool on)
  * See to it that the guest's run ends at TSC `tsc` or soon after: the preemption timer counts down
  * from VMX_PREEMPTION_TIMER_VALUE, 32 bits, which each entry loads anew (25.5.1). It counts when
  * bit IA32_VMX_MISC[4:0] of the TSC changes (A.6). A `tsc` in the past means: at once. The run
- * never lasts longer than VMX_WATCHDOG_TICKS. A CPU without the timer is left to the host's own
- * interrupts.
+ * never lasts longer than VMX_WATCHDOG_TICKS. A CPU without the timer (PIN_PREEMPTION_TIMER is not
+ * among its pin-based controls) is left to the host's own interrupts.
  */
 void vmx_deadline(struct vcpu *v, u64 tsc)
 {

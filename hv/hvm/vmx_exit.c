@@ -24,6 +24,9 @@ __maybe_unused static enum hv_exit_reason vmx_reason(u32 basic)
 /**
  * I/O instructions (table 27-5): bits 2:0 of the exit qualification are the size in bytes minus 1,
  * bit 3 is set for IN, bit 4 for INS and OUTS, bit 5 for a REP prefix; bits 31:16 are the port.
+ *
+ * Fill in all of x->io. x->io.data is what OUT sends: the guest's EAX, of which x->io.size bytes
+ * count. x->value is the port.
  */
 __maybe_unused static void vmx_decode_io(const struct vcpu *v, struct hv_exit *x)
 {
@@ -59,7 +62,8 @@ __maybe_unused static void vmx_decode_cr(struct hv_exit *x)
 
 /**
  * An exit has cut the delivery of an event short: IDT_VECTORING_INFO, whose valid bit is set, says
- * which (27.2.4). Keep it in v->reinject; the next entry delivers it from the start.
+ * which (27.2.4). Keep it in v->reinject, which becomes valid; the next entry delivers it from the
+ * start.
  *
  * The field has the layout of VM_ENTRY_INTERRUPTION_INFO (24.8.3), the error code is in
  * IDT_VECTORING_ERROR_CODE. INT n, INT1, INT3 and INTO (types 4, 5 and 6) all go back in as
@@ -148,16 +152,27 @@ __maybe_unused static void vmx_decode_exception(struct vcpu *v, struct hv_exit *
 /* ---- The trip ------------------------------------------------------------------------------- */
 
 /**
- * Turn what a VM exit left in the VMCS (27.2, appendix C) into a neutral exit: the reason, the
- * address of the instruction, and the details that hv_exit has for the reason.
+ * Exercise 1.7 on the Intel track: turn what a VM exit left in the VMCS (27.2, appendix C) into a
+ * neutral exit: the reason, the address of the instruction, and the details that hv_exit has for
+ * the reason.
  *
- * VM_EXIT_REASON has the basic reason in bits 15:0, which vmx_reason() knows; that is x->code.
- * x->value is the number that says most about the exit: the leaf of CPUID (EAX), the number of an
- * MSR (ECX), RAX of a hypercall, the exception that an instruction which the guest does not have
- * must give (RDPMC: #GP, others #UD), the qualification of a failed entry; 0 where there is nothing
- * to say. I/O, control registers, memory and exceptions have functions of their own, above, that
- * set it. x->next_rip is 0: VMREADs take time, and vmx_advance() reads the length when it is
- * needed.
+ * VM_EXIT_REASON has the basic reason in bits 15:0: that is x->code, and vmx_reason() makes
+ * x->reason of it. The bits above say other things: bit 31, that an entry failed. x->rip is
+ * GUEST_RIP.
+ * x->value is the number that says most about the exit:
+ *
+ *   CPUID                the leaf (EAX)
+ *   RDMSR, WRMSR         the number of the MSR (ECX), which goes into x->msr.index, too
+ *   HYPERCALL            RAX
+ *   INSN                 the exception that an instruction which the guest does not have must give:
+ *                        #GP for RDPMC, #UD for all others
+ *   REFUSED              the exit qualification
+ *   IO, CR, MEMORY,      set by vmx_decode_io() and the like, above, with the details
+ *   EXCEPTION
+ *   others               0
+ *
+ * EAX and ECX are 32 bits wide, whatever the upper halves of RAX and RCX hold. x->next_rip is 0:
+ * VMREADs take time, and vmx_advance() reads the length when it is needed.
  */
 static void vmx_decode_exit(struct vcpu *v, struct hv_exit *x)
 {
@@ -242,11 +257,12 @@ void vmx_run(struct vcpu *v, struct hv_exit *x)
 }
 
 /**
- * Go past the instruction that exited: RIP grows by VM_EXIT_INSTRUCTION_LENGTH (27.2.5). Outside
- * 64-bit mode EIP wraps at 4 GiB; CS has L set only in 64-bit mode.
+ * Go past the instruction that exited: GUEST_RIP becomes x->next_rip, or, when that is 0, x->rip
+ * plus VM_EXIT_INSTRUCTION_LENGTH (27.2.5). Outside 64-bit mode EIP wraps at 4 GiB; CS has L set in
+ * its access rights (SEG_L) only in 64-bit mode.
  *
  * Then the instruction is done, so blocking by STI or by MOV SS, which lasts for one instruction,
- * is over (24.4.2).
+ * is over (24.4.2): clear their bits in GUEST_INTERRUPTIBILITY_STATE. Other blocking stays.
  */
 void vmx_advance(struct vcpu *v, const struct hv_exit *x)
 {

@@ -132,8 +132,8 @@ static void report_refusal(const struct vmm_vm *vm)
 /* The last exit, with the details that its reason has. */
 static void report_exit(const char *name, const struct hv_exit *x)
 {
-	vmm_printf("vm %s state exit.rip=0x%lx exit.next=0x%lx exit.value=0x%lx\n", name, x->rip,
-		   x->next_rip, x->value);
+	vmm_printf("vm %s state exit.code=0x%x exit.rip=0x%lx exit.next=0x%lx exit.value=0x%lx\n",
+		   name, x->code, x->rip, x->next_rip, x->value);
 	if (x->reason == HV_EXIT_IO)
 		vmm_printf("vm %s state exit.port=0x%x exit.size=0x%x exit.in=0x%x exit.string=0x%x"
 			   " exit.rep=0x%x exit.data=0x%x\n", name, x->io.port, x->io.size,
@@ -142,6 +142,8 @@ static void report_exit(const char *name, const struct hv_exit *x)
 		vmm_printf("vm %s state exit.gpa=0x%lx exit.write=0x%x exit.fetch=0x%x"
 			   " exit.present=0x%x\n", name, x->memory.gpa, x->memory.write,
 			   x->memory.fetch, x->memory.present);
+	else if (x->reason == HV_EXIT_RDMSR || x->reason == HV_EXIT_WRMSR)
+		vmm_printf("vm %s state exit.msr=0x%x\n", name, x->msr.index);
 	else if (x->reason == HV_EXIT_EXCEPTION)
 		vmm_printf("vm %s state exit.vector=0x%x exit.error=0x%x\n", name,
 			   x->exception.vector, x->exception.error);

@@ -81,6 +81,14 @@ static inline void sti(void) { asm volatile("sti" : : : "memory"); }
 static inline void cli(void) { asm volatile("cli" : : : "memory"); }
 static inline void hlt(void) { asm volatile("hlt" : : : "memory"); }
 
+static inline u64 read_rflags(void)
+{
+	u64 flags;
+
+	asm volatile("pushf; pop %0" : "=r"(flags) : : "memory");
+	return flags;
+}
+
 /** Take the interrupts that wait. STI holds them for one instruction, hence the NOP. */
 static inline void irq_window(void) { asm volatile("sti; nop; cli" : : : "memory"); }
 
@@ -97,5 +105,29 @@ struct table_register {
 static inline void lgdt(const struct table_register *r) { asm volatile("lgdt %0" : : "m"(*r)); }
 static inline void lidt(const struct table_register *r) { asm volatile("lidt %0" : : "m"(*r)); }
 static inline void ltr(u16 selector) { asm volatile("ltr %0" : : "r"(selector)); }
+
+static inline struct table_register sgdt(void)
+{
+	struct table_register r;
+
+	asm volatile("sgdt %0" : "=m"(r));
+	return r;
+}
+
+static inline struct table_register sidt(void)
+{
+	struct table_register r;
+
+	asm volatile("sidt %0" : "=m"(r));
+	return r;
+}
+
+static inline u16 str(void)
+{
+	u16 selector;
+
+	asm volatile("str %0" : "=r"(selector));
+	return selector;
+}
 
 #endif
