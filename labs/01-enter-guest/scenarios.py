@@ -1,7 +1,8 @@
 """Lab 1: a guest of ten instructions looks around in each mode, and HLT ends it.
 
-guest/lib/first.h is what runs. The state that is expected is in the comment above
-svm_init_guest() and vmx_init_guest(), plus what the guest itself has put into its registers.
+guest/lib/first.h is what runs, in a bare VM. This is the last step on both tracks. The state that
+is expected is in the comments above svm_init_guest() and vmx_init_guest(), plus what the guest
+itself has put into its registers.
 """
 
 import struct
@@ -25,15 +26,15 @@ ENTRY = 0x8000  # guest/lib/guest.ld
 
 
 def vm_file(mode: str, kernel: str, nonce: int, seed: int) -> str:
-    """One VM that starts in `mode`, and stops at its first exit."""
+    """One VM that starts in `mode`, and ends with its first exit."""
     return f"""\
 vm "first" {{
     memory 2M
     mode {mode}
     kernel {kernel}
     args {nonce:#x} {seed:#x}
-    exits 1
     budget 5000000
+    bare
 }}
 """
 
@@ -81,7 +82,7 @@ def first_real(nonce: int, seed: int) -> Scenario:
     cr0 = CR0_ET
     return Scenario(
         vm=vm_file("real", '"first.16.elf"', nonce, seed),
-        stops={"first": "exits"},
+        stops={"first": "hlt"},
         state={"first": control(cr0, 0, 0) | real_code(ENTRY) | segments(0, 0xFFFF, DATA)
                | observed(cr0, 0, 0, ENTRY >> 4 & 0xF000, nonce, seed)},
         exits=[("hlt", "first.16.elf:done")])
@@ -108,7 +109,7 @@ def first_high(nonce: int, seed: int) -> Scenario:
     return Scenario(
         vm=vm_file("real", '"first-high.elf"', 0, 0),
         files={"first-high.elf": executable(entry, bytes(memory))},
-        stops={"first": "exits"},
+        stops={"first": "hlt"},
         state={"first": control(CR0_ET, 0, 0) | real_code(entry) | segments(0, 0xFFFF, DATA)
                | {"rcx": selector}},
         exits=[("hlt", entry - (selector << 4) + len(mov_cx_cs))])
@@ -119,7 +120,7 @@ def first_protected(nonce: int, seed: int) -> Scenario:
     cr0 = CR0_ET | CR0_PE
     return Scenario(
         vm=vm_file("protected", '"first.32.elf"', nonce, seed),
-        stops={"first": "exits"},
+        stops={"first": "hlt"},
         state={"first": control(cr0, 0, 0) | code(8, 0, 0xFFFFFFFF, CODE | FLAT)
                | segments(16, 0xFFFFFFFF, DATA | FLAT) | observed(cr0, 0, 16, 8, nonce, seed)},
         exits=[("hlt", "first.32.elf:done")])
@@ -130,7 +131,7 @@ def first_long(nonce: int, seed: int) -> Scenario:
     cr0 = CR0_ET | CR0_PE | CR0_PG
     return Scenario(
         vm=vm_file("long", '"first.64.elf"', nonce, seed),
-        stops={"first": "exits"},
+        stops={"first": "hlt"},
         state={"first": control(cr0, CR4_PAE, EFER_LME | EFER_LMA)
                | code(8, 0, 0xFFFFFFFF, CODE | SEG_L | SEG_G)
                | segments(16, 0xFFFFFFFF, DATA | FLAT)
