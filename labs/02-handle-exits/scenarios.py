@@ -61,7 +61,7 @@ def ports(nonce: int, seed: int) -> Scenario:
         "rbp": fill, "rbx": 0xFFFF0000 | seed & ELCR, "rcx": patched(fill, 0xFF00 | mask, 2),
         "rdi": nonce, "rax": 0x12345607}
     return Scenario(
-        vm("ports", "ports.64.elf", nonce, seed, more="late 0x40000000 64K\n    exits 14"),
+        vm("ports", "bus.64.elf", nonce, seed, more="late 0x40000000 64K\n    exits 14"),
         stops={"ports": "exits"}, state={"ports": state},
         exits={"io": 13, "memory": 1}, status=0)
 
@@ -70,7 +70,7 @@ def ports(nonce: int, seed: int) -> Scenario:
 def ports_narrow(nonce: int, seed: int) -> Scenario:
     """An OUT of one byte ends the VM: its status is that byte, not all of EAX."""
     return Scenario(
-        vm("ports", "ports.64.elf", nonce, seed, more="late 0x40000000 64K"),
+        vm("ports", "bus.64.elf", nonce, seed, more="late 0x40000000 64K"),
         stops={"ports": "exit"}, exits={"io": 13, "memory": 1}, status=7)
 
 

@@ -200,10 +200,10 @@ MASKING = {"V_INTR_MASKING": V_INTR_MASKING}
 
 def windowed(what: str, *, opened: bool = False, blocks_nmis: bool = False) -> Scenario:
     """A window that was asked for, or no longer is; the rest of the VMCB stays as it was."""
-    one, zero = dict(OTHERS), {}
-    (one if opened else zero)["VINTR"] = VINTR
-    (one if blocks_nmis else zero)["IRET"] = IRET
-    made = idle(int_vector=0, intercept_misc1=Bits(one=one, zero=zero),
+    on = {"VINTR": VINTR} if opened else {}
+    on |= {"IRET": IRET} if blocks_nmis else {}
+    off = {name: mask for name, mask in (("VINTR", VINTR), ("IRET", IRET)) if name not in on}
+    made = idle(int_vector=0, intercept_misc1=Bits(one=OTHERS | on, zero=off),
                 int_ctl=Bits(one=MASKING | WINDOW) if opened else Bits(one=MASKING, zero=WINDOW))
     return replace(made, words=f"until=window:{what}")
 

@@ -21,9 +21,9 @@ BLOCKING = "GUEST_INTERRUPTIBILITY_STATE"
 
 
 def strides(nonce: int, seed: int, exits: Exits, **more: object) -> Scenario:
-    """guest/intel_strides.64.S: exits of 4, 2, 3, 4 and 7 bytes, up to one that we can't deal with."""
-    return Scenario(vm_text("strides", "intel_strides.64.elf", args=(nonce, seed & 15), budget=500_000),
-                    exits=exits, **more)  # type: ignore[arg-type]
+    """guest/intel_strides.64.S: exits of 4, 2, 3, 4 and 7 bytes, and one that nobody deals with."""
+    return Scenario(vm_text("strides", "intel_strides.64.elf", args=(nonce, seed & 15),
+                            budget=500_000), exits=exits, **more)  # type: ignore[arg-type]
 
 
 @scenario("vmx-advance-once")
@@ -72,7 +72,7 @@ def advance_edge(nonce: int, seed: int) -> Scenario:
 
 RAX = 0x1122334455667788  # guest/intel_ports.64.S
 
-# The kinds of guest/intel_ports.64.S: size, IN, string, REP, and the port, if it is in the instruction.
+# The kinds of guest/intel_ports.64.S: size, IN, string, REP; the port, if the instruction has it.
 PORTS = {
     "out-byte": (1, 0, 0, 0, None), "out-word": (2, 0, 0, 0, None), "out-long": (4, 0, 0, 0, None),
     "out-fixed": (1, 0, 0, 0, 0x92), "in-byte": (1, 1, 0, 0, None), "in-word": (2, 1, 0, 0, None),
@@ -209,9 +209,9 @@ def window_nmi_off(nonce: int, seed: int) -> Scenario:
 
 @scenario("vmx-msr-pass")
 def msr_pass(nonce: int, seed: int) -> Scenario:
-    """guest/intel_passmsr.64.c: the first access to each of its own two exits, and only that."""
+    """guest/intel_msrs.64.c: the first access to each of its own two exits, and only that."""
     high = seed >> 1
-    return Scenario(vm_text("msrs", "intel_passmsr.64.elf", args=(nonce, high), budget=2_000_000),
+    return Scenario(vm_text("msrs", "intel_msrs.64.elf", args=(nonce, high), budget=2_000_000),
                     exits={"rdmsr": 5, "wrmsr": 3, "io": range(10, 200)},
                     stops={"msrs": "exit"},
                     prints={"msrs": {"low": f"{nonce:#x}", "high": f"{high + 1:#x}",
