@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
@@ -134,9 +135,14 @@ class Screen:
         """Why the exercises that did not pass did not."""
         for text in grades.built.errors:
             self.say(f"  {text}", "red")
-        for grade in grades.grades:
-            if grade.status is not Status.PASSED:
-                self._loss(grade, grades.seed)
+        lost = [grade for grade in grades.grades if grade.status is not Status.PASSED]
+        for (status, reason), group in groupby(lost, lambda one: (one.status, one.hint)):
+            alike = list(group)
+            if status is Status.SKIPPED and len(alike) > 1:
+                self._skipped(alike, reason)
+            else:
+                for grade in alike:
+                    self._loss(grade, grades.seed)
 
     def summary(self, grades: Grades) -> None:
         """The last lines: what was missing, and the sum."""
@@ -156,6 +162,14 @@ class Screen:
                 self.say(f"{points} points were {meaning}", COLOURS[status])
         style = "bold green" if grades.passed else "bold"
         self.say(f"score {grades.score} of {grades.max}   (seed {grades.seed})", style)
+
+    def _skipped(self, alike: Sequence[Grade], reason: str) -> None:
+        """Exercises that were skipped for the same reason."""
+        points = sum(grade.exercise.points for grade in alike)
+        self.say("")
+        self.say(f"{alike[0].exercise} to {alike[-1].exercise}: skipped, 0 of {points} points",
+                 f"bold {COLOURS[Status.SKIPPED]}")
+        self._block("reason", reason)
 
     def _loss(self, grade: Grade, seed: int) -> None:
         """The story of one exercise."""

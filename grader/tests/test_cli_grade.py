@@ -163,7 +163,7 @@ def test_a_stub_is_told_in_one_line_and_nothing_is_run_that_needs_it(
 1.2 (amd) Start: failed, 0 of 10 points
     hint      exercise 1.2 (svm_start) is yours: labs/01-first/README.md
 
-1.10 (common) Switch: skipped, 0 of 5 points
+1.10 (common) to 2.1 (common): skipped, 0 of 6 points
     reason    it needs exercise 1.2 (amd), which is a stub still
 """ in out
     assert "gdb" not in out
