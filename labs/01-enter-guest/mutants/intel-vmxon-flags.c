@@ -3,7 +3,7 @@
  * exercise: 1.2
  * track: intel
  * hint: failure
- * why: VMXON has failed only if it says VMfailInvalid; in VMX operation it says VMfailValid.
+ * why: VMfailValid takes a current VMCS, and there is none yet; VMXON fails with VMfailInvalid.
  */
 static int vmx_cpu_on(struct cpu *cpu)
 {
@@ -20,7 +20,7 @@ static int vmx_cpu_on(struct cpu *cpu)
 	page[0] = rdmsr(MSR_IA32_VMX_BASIC) & VMX_BASIC_REVISION;
 	write_cr0(read_cr0() | rdmsr(MSR_IA32_VMX_CR0_FIXED0));
 	write_cr4(read_cr4() | rdmsr(MSR_IA32_VMX_CR4_FIXED0));
-	if (vmxon(virt_to_phys(page)) == VMX_FAIL_INVALID) {
+	if (vmxon(virt_to_phys(page)) == VMX_FAIL_VALID) {
 		page_free(page);
 		return -EPERM;
 	}
