@@ -239,7 +239,7 @@ static inline const char *hv_exit_name(enum hv_exit_reason reason)
 	return reason < HV_EXIT_REASONS ? names[reason] : "?";
 }
 
-/** A VM exit, in neutral terms. What is not named for a reason is not set. */
+/** A VM exit, in neutral terms. Of the union only what is named for the reason is set. */
 struct hv_exit {
 	enum hv_exit_reason reason;
 	u32 code;		/**< the hardware's number of it */

@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     fresh.set_defaults(run=_update)
 
     reset.add_argument("exercise", metavar="EXERCISE", help="like 1.4")
-    take.add_argument("exercise", metavar="EXERCISE", help="like 1.4")
+    take.add_argument("exercises", metavar="EXERCISE", nargs="+", help="like 1.4")
     diff.add_argument("exercise", metavar="EXERCISE", nargs="?", help="like 1.4; default: all")
     diff.add_argument("--from", type=Path, dest="source", metavar="DIR",
                       help="the tree to compare with; default: the stubs")
@@ -190,6 +190,11 @@ def _reset(options: argparse.Namespace) -> None:
 
 
 def _take(options: argparse.Namespace) -> None:
+    for options.exercise in options.exercises:
+        _take_one(options)
+
+
+def _take_one(options: argparse.Namespace) -> None:
     where, exercise = _student_tree(options), _exercise(options)
     source = (TreeSource(_tree(options.source)) if options.source
               else release.reference_at_hand(where))
@@ -281,10 +286,29 @@ def _protect(where: Path, exercise: Exercise, force: bool) -> None:
     """Raise UserError if one of the exercise's files has work that is not committed."""
     for func in exercise.funcs:
         splice.find(clex.read(where / func.path, func.path), func.name, func.path)
+    found, = tree.status(where, [exercise], release.reference_at_hand(where))
+    if force or found.state in (State.STUB, State.REFERENCE):
+        return
     for path in exercise.paths:
-        if not force and not git.is_clean(where, path):
-            raise UserError(f"{path}: has changes that are not committed; "
+        if not git.is_clean(where, path) and not _is_committed(where, exercise, path):
+            raise UserError(f"{path}: {_names(exercise, path)}has changes that are not committed; "
                             "commit them first, or add --force")
+
+
+def _is_committed(where: Path, exercise: Exercise, path: str) -> bool:
+    """Are the exercise's functions in the file `path` as they were last committed?"""
+    funcs = [func for func in exercise.funcs if func.path == path]
+    try:
+        text = git.run(where, "show", f"HEAD:{path}")
+        return bool(funcs) and all(
+            splice.tokens(splice.body(text, func.name, path), path)
+            == splice.tokens(tree.get_body(where, func), path) for func in funcs)
+    except (UserError, clex.Refused):
+        return False  # it is new
+
+
+def _names(exercise: Exercise, path: str) -> str:
+    return " or ".join(f"{func.name}() " for func in exercise.funcs if func.path == path)
 
 
 if __name__ == "__main__":

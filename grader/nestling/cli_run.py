@@ -93,7 +93,8 @@ def parser() -> argparse.ArgumentParser:
                "VM file is wrong. 2: wrong usage.")
     words.add_argument("file", metavar="FILE.vm", type=Path)
     words.add_argument("--on", metavar="PLATFORM", choices=PLATFORMS,
-                       help=f"{', '.join(PLATFORMS)} (default: kvm if it nests here, else tcg)")
+                       help=f"{', '.join(PLATFORMS)} (default: kvm if it nests "
+                            "here, else tcg; bochs-vmx if the variable TRACK is intel)")
     words.add_argument("--build", metavar="DIR", type=Path, default=ROOT / "build",
                        help="where `make` put the hypervisor (default: build)")
     words.add_argument("--trace", choices=["exits"], help="list every VM exit afterwards")
@@ -151,9 +152,12 @@ def run_file(words: argparse.Namespace) -> int:
 
 
 def choose_platform(key: str | None) -> Platform:
-    """The platform asked for, or the fastest that there is."""
+    """The platform asked for, or the fastest that there is of the user's track."""
     if key is None:
-        key = "kvm" if PLATFORMS["kvm"].probe().ok else "tcg"
+        kvm = PLATFORMS["kvm"].probe()
+        intel = os.environ.get("TRACK") == "intel"
+        is_mine = kvm.isa == "vmx" if intel else kvm.ok
+        key = "kvm" if kvm.ok and is_mine else "bochs-vmx" if intel else "tcg"
     return platform_named(key)
 
 

@@ -179,6 +179,8 @@ RULES: list[tuple[str, str, str]] = [
      "VMCLEAR first", SDM + "30.3, VMLAUNCH"),
     (r"VMRESUME with non-launched", "VMRESUME of a VMCS that was never launched; use VMLAUNCH",
      SDM + "30.3, VMRESUME"),
+    (r"VMLAUNCH with invalid VMCS ptr",  # Bochs says the same of VMRESUME
+     "VMLAUNCH or VMRESUME without a current VMCS; VMPTRLD makes one current", SDM + "30.3"),
     (r"(VM\w+) with invalid VMCS ptr", "{0} without a current VMCS; VMPTRLD makes one current",
      SDM + "30.3"),
     (r"blocked by MOV_SS", "VM entry right after MOV SS", SDM + "26.1"),
@@ -187,6 +189,9 @@ RULES: list[tuple[str, str, str]] = [
     (r"page aligned physical|VMCLEAR with invalid phys", "the operand is not the physical address "
      "of a page", SDM + "30.3"),
     (r"with VMXON ptr", "the VMXON region is used as a VMCS", SDM + "30.3"),
+    (r"(VMREAD|VMWRITE): not supported field \(upper",
+     "{0} of a field whose number has bits above 31 set; in AT&T syntax it is `vmread field, "
+     "value` and `vmwrite value, field`", SDM + "30.3"),
     (r"(VMREAD|VMWRITE): not supported field (\S+)", "{0} of field {1}, which this CPU doesn't "
      "have", SDM + "30.3"),
 

@@ -126,8 +126,11 @@ def runs_of(choice: Choice, exercise: Exercise) -> list[Run]:
     return sorted(choice.runs_of(exercise), key=lambda run: PLATFORMS.index(run.platform))
 
 
-def try_out(workshop: Workshop, wrong: Wrong, runs: Sequence[Run], seed: int = SEED) -> Trial:
-    """Build a wrong body and make its exercise's runs; for a deletion, until one fails.
+def try_out(workshop: Workshop, wrong: Wrong, runs: Sequence[Run], seed: int = SEED,
+            quick: bool = False) -> Trial:
+    """Build a wrong body and make its exercise's runs.
+
+    For a deletion, or if it must be `quick`, only until one of them fails.
 
     Raises UserError if it doesn't fit into the tree, or can't be built for some other reason.
     """
@@ -138,7 +141,7 @@ def try_out(workshop: Workshop, wrong: Wrong, runs: Sequence[Run], seed: int = S
     verdicts: dict[Run, Verdict] = {}
     for run in runs:
         verdicts[run] = workshop.verdict(run, seed)
-        if verdicts[run].status is Status.FAILED and wrong.kind != CURATED:
+        if verdicts[run].status is Status.FAILED and (quick or wrong.kind != CURATED):
             break
     return _trial(wrong, verdicts)
 

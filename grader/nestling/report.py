@@ -177,11 +177,11 @@ class Screen:
         self.say("")
         self.say(f"{exercise.id} ({exercise.track}) {exercise.title}: {grade.status}, "
                  f"{grade.score} of {exercise.points} points", f"bold {COLOURS[grade.status]}")
-        if (grade.status is Status.SKIPPED or not grade.bad
-                or stub_reached(grade.bad[0].verdict)):
+        told = [one for one in grade.bad if not stub_reached(one.verdict)]
+        if grade.status is Status.SKIPPED or not told:
             self._block("hint" if grade.status is Status.FAILED else "reason", grade.hint)
             return
-        for alike in alike_outcomes(grade.bad):
+        for alike in alike_outcomes(told):
             self._story(exercise.id, alike, seed)
 
     def _story(self, exercise: str, alike: Sequence[Outcome], seed: int) -> None:

@@ -6,10 +6,14 @@
 #include "hvm/hvm.h"
 #include "lib/lab.h"
 #include "x86/insn.h"
+#include "x86/regs.h"
 
 #define INTERFACE_VERSION 1
 
-/* Queue an event for the guest itself. @return -EINVAL: no such vector; -EAGAIN: one is queued */
+/*
+ * Queue an event for the guest itself; an NMI's vector is EXC_NMI.
+ * @return -EINVAL: no such vector; -EAGAIN: one is queued
+ */
 __maybe_unused static s64 queue(struct vcpu *v, enum hv_event_type type, u64 vector)
 {
 	if (type == HV_EVENT_INTR && (vector < 32 || vector > 255))

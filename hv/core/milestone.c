@@ -12,6 +12,7 @@
 
 static const char *chosen = "";
 static u64 entries;		/* still to come, for `entry` */
+static u64 controls_of = 1;	/* id of the VM, for `controls` */
 static const struct hv_event *cut_short;	/* at the last but one of them, for `requeue` */
 
 static const struct {
@@ -52,6 +53,14 @@ static bool set_requeue(const char *event)
 	return true;
 }
 
+static bool set_number(const char *step, const char *digits, u64 *number)
+{
+	chosen = step;
+	for (*number = 0; *digits >= '0' && *digits <= '9' && *number < 1000000; digits++)
+		*number = *number * 10 + (u64)(*digits - '0');
+	return *number && !*digits;
+}
+
 bool milestone_set(const char *step)
 {
 	static const char *const steps[] = { "probe", "on", "controls", "guest", "host", "enter",
@@ -59,12 +68,10 @@ bool milestone_set(const char *step)
 
 	if (!strncmp(step, "requeue:", 8))
 		return set_requeue(step + 8);
-	if (!strncmp(step, "entry:", 6)) {
-		for (step += 6; *step >= '0' && *step <= '9' && entries < 1000000; step++)
-			entries = entries * 10 + (u64)(*step - '0');
-		chosen = "entry";
-		return entries && !*step;
-	}
+	if (!strncmp(step, "entry:", 6))
+		return set_number("entry", step + 6, &entries);
+	if (!strncmp(step, "controls:", 9))
+		return set_number("controls", step + 9, &controls_of);
 	for (u32 i = 0; i < ARRAY_SIZE(steps); i++) {
 		if (!strcmp(step, steps[i]))
 			chosen = steps[i];
@@ -127,6 +134,8 @@ void milestone_reached(const char *step, struct vcpu *v)
 
 void milestone_controls(struct vcpu *v)
 {
+	if ((u64)v->vm->id < controls_of)
+		return;
 	if (milestone_is("controls") && v->vm->ops->see_controls)
 		v->vm->ops->see_controls(milestone_see);
 	milestone_reached("controls", v);

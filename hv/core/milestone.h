@@ -7,7 +7,7 @@
  *   probe     the extension was found: what it offers
  *   on        it is on for the boot CPU: the registers that say so
  *   controls  a vCPU's control block has its controls; on Intel also what must, and what may, be
- *             in each set of them
+ *             in each set of them. controls:N is about the VM with the id N
  *   guest     ... and the guest's state
  *   host      ... and, on Intel, the host's; and this CPU's registers, to compare it with
  *   enter     the guest has run twice: the control block as the CPU left it, and the registers

@@ -16,6 +16,9 @@
 static_assert(offsetof(struct vcpu, gpr) == 0, "the world switches index from a vCPU's address");
 static_assert(sizeof(struct vcpu) <= PAGE_SIZE, "a vCPU is allocated as one page");
 
+/* What an exit has in the fields that its decoder forgets, so that it shows. */
+#define FORGOTTEN 0x6b6b6b6b6b6b6b6b
+
 int vcpu_create(struct vm *vm, u32 index, const struct hv_vcpu_start *start)
 {
 	struct vcpu *v = page_alloc();
@@ -27,6 +30,7 @@ int vcpu_create(struct vm *vm, u32 index, const struct hv_vcpu_start *start)
 	v->index = index;
 	v->bare = vm->config.bare;
 	v->at_entry = milestone_is("entry");
+	v->exit.next_rip = v->exit.value = FORGOTTEN;
 	v->gpr[HV_RDI] = start->args[0];
 	v->gpr[HV_RSI] = start->args[1];
 	v->lazy.dr6 = DR6_RESET;
@@ -253,7 +257,7 @@ void vcpu_sleep(struct vcpu *v, u64 until)
 {
 	u64 start = rdtsc(), now = start;
 
-	for (; !v->stop && !v->queued.valid && (s64)(now - until) < 0; now = rdtsc())
+	for (; !v->stop && (s64)(now - until) < 0; now = rdtsc())
 		thread_sleep(until - now < NAP_TICKS ? until : now + NAP_TICKS);
 	v->ran -= now - start;
 	v->look = 0;

@@ -16,9 +16,7 @@ void vcpu_run(struct vcpu *v, struct hv_exit *exit);
 void vcpu_getstate(struct vcpu *v, struct hv_vcpu_state *s, u64 groups);
 int vcpu_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups);
 
-/**
- * Let others run until TSC `until`, or until there is something to do. It does not count as work.
- */
+/** Let others run until TSC `until`, or hv_vcpu_stop(). It does not count as work. */
 void vcpu_sleep(struct vcpu *v, u64 until);
 /** Make this CPU's lazy registers `v`'s, after saving whose they were. */
 void vcpu_take_cpu(struct vcpu *v);

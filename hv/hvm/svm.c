@@ -72,7 +72,7 @@ static int svm_probe(struct hvm_caps *caps, const char **why)
  * what VMRUN does not save; cpu->host_vmcb_hpa is its physical address. page_alloc() gives a page,
  * or NULL; virt_to_phys() has its address, an hpa_t, whose number is in `.v`.
  *
- * @return 0; -ENOMEM: no page was left
+ * @return 0; -ENOMEM: no page was left (nothing need be freed: the machine ends)
  */
 static int svm_cpu_on(struct cpu *cpu)
 {
@@ -142,10 +142,11 @@ static void svm_msr_pass(struct vm *vm, u32 msr)
  *                         again and again without an instruction in between
  *
  * The bitmaps are v->vm->io_bitmap and msr_bitmap; the CPU wants physical addresses. The ASID is
- * the VM's id, brought into the range from 1 to hvm_caps.asids - 1, since 0 is the host's; VMs may
- * share one. So the first entry flushes the TLB: TLB_CONTROL_FLUSH_ALL. V_INTR_MASKING in int_ctl
- * makes the host's RFLAGS.IF count for the host's interrupts (15.21.1), not the guest's. Nested
- * paging is on, np_enable bit 0, with v->vm->p2m_root as its root (15.25.3).
+ * the VM's id, brought into the range from 1 to hvm_caps.asids - 1 by wrapping around; 0 is the
+ * host's, so with 16 of them VM 16 must not get it. VMs may share one. So the first entry flushes
+ * the TLB: TLB_CONTROL_FLUSH_ALL. V_INTR_MASKING in int_ctl makes the host's RFLAGS.IF count for
+ * the host's interrupts (15.21.1), not the guest's. Nested paging is on, np_enable bit 0, with
+ * v->vm->p2m_root as its root (15.25.3).
  */
 static void svm_init_controls(struct vcpu *v)
 {
@@ -189,11 +190,13 @@ static void svm_init_controls(struct vcpu *v)
  *
  * ES SS DS FS GS are writable data segments, CS is readable code; all are present, accessed, DPL 0,
  * base 0 but for a real-mode CS. There the base must be 16 times the selector: take as many of the
- * upper bits of start->rip (below 1 MiB) as fit: selector (rip >> 4) & 0xf000, RIP the rest.
- * SVME is only for VMRUN: neither the guest nor the `state` lines after a stop show it.
- * LDTR is a present LDT and TR a busy TSS, both with limit 0xffff. GDTR and IDTR have limit 0xffff
- * and base 0. RFLAGS has only its fixed bit 1, RSP is start->rsp, DR6, DR7 and the PAT have their
- * reset values. The VMCB's page is zero when you get it. v->gpr is done already.
+ * upper bits of start->rip (below 1 MiB) as fit: selector (rip >> 4) & 0xf000, RIP the rest. SVME
+ * is only for VMRUN: neither the guest nor the `state` lines after a stop show it. Limits are in
+ * bytes, whatever G says: 4 GiB is 0xffffffff. Segments with that limit have G set, the 64-bit CS
+ * too. LDTR is a present LDT and TR a busy TSS (type 11, in every mode), both with limit 0xffff.
+ * GDTR and IDTR have limit 0xffff and base 0. RFLAGS has only its fixed bit 1, RSP is start->rsp,
+ * DR6, DR7 and the PAT have their reset values. The VMCB's page is zero when you get it. v->gpr is
+ * done already.
  */
 static void svm_init_guest(struct vcpu *v, const struct hv_vcpu_start *start)
 {
@@ -398,11 +401,17 @@ static int svm_trip(struct vcpu *v)
 	return 0;
 }
 
+/* Will this guest be entered again? */
+static bool goes_on(const struct vcpu *v, const struct hv_exit *x)
+{
+	return !v->bare && x->reason != HV_EXIT_SHUTDOWN && x->reason != HV_EXIT_REFUSED;
+}
+
 static void svm_run(struct vcpu *v, struct hv_exit *x)
 {
 	svm_trip(v);
 	svm_decode_exit(v, x);
-	if (vmcb_of(v)->exitintinfo & EVENTINJ_VALID)
+	if (vmcb_of(v)->exitintinfo & EVENTINJ_VALID && goes_on(v, x))
 		svm_requeue_event(v);
 }
 
@@ -531,7 +540,7 @@ static void svm_see_cpu(struct cpu *cpu, hvm_see_fn see)
 	see("VM_HSAVE_PA is our page", cpu->hvm_area &&
 	    rdmsr(MSR_VM_HSAVE_PA) == virt_to_phys(cpu->hvm_area).v);
 	see("host VMCB is a page of its own", cpu->host_vmcb && cpu->host_vmcb != cpu->hvm_area);
-	see("its address is known", cpu->host_vmcb &&
+	see("host VMCB's address is known", cpu->host_vmcb &&
 	    cpu->host_vmcb_hpa.v == virt_to_phys(cpu->host_vmcb).v);
 }
 

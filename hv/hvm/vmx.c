@@ -101,8 +101,8 @@ static int vmx_probe(struct hvm_caps *caps, const char **why)
  * the one that VMXON itself asks for.
  *
  * Then VMXON, with the physical address of a zeroed page that begins with the revision identifier
- * from IA32_VMX_BASIC, bits 30:0 (24.11.5). The page is the CPU's from now on; remember it in
- * cpu->hvm_area. If VMXON fails, free it again.
+ * from IA32_VMX_BASIC, bits 30:0 (24.11.5). The page is the CPU's from now on;
+ * remember it in cpu->hvm_area. If VMXON fails, free it again.
  *
  * @return -EPERM: firmware forbade it, or VMXON failed; -ENOMEM
  */

@@ -19,8 +19,9 @@
  * `launched`, and store them again.
  *
  * A VM exit does not return: it loads RSP and RIP from HOST_RSP and HOST_RIP, so write these two
- * first (VMWRITE; the numbers are VMCS_HOST_RSP and VMCS_HOST_RIP). Then all registers but RSP are
- * the guest's, and not one of them may be lost; only the stack can tell where gpr[] is.
+ * first (`vmwrite value, field`; the fields are VMCS_HOST_RSP and VMCS_HOST_RIP). Then all
+ * registers but RSP are the guest's, and not one of them may be lost; only the stack can tell where
+ * gpr[] is.
  *
  * If the entry fails at once, the next instruction runs (30.2): CF = 1 for VMfailInvalid, ZF = 1
  * for VMfailValid. gpr[] must not change then.

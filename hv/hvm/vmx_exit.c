@@ -90,7 +90,7 @@ static void vmx_requeue_event(struct vcpu *v)
 /* Exits in the middle of an event's delivery: memory and exceptions can do that. */
 static void vmx_look_for_event(struct vcpu *v)
 {
-	if (vmread(IDT_VECTORING_INFO) & EVENT_VALID)
+	if (!v->bare && vmread(IDT_VECTORING_INFO) & EVENT_VALID)
 		vmx_requeue_event(v);
 }
 

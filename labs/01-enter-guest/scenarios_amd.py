@@ -74,7 +74,7 @@ def turned_on(nonce: int, seed: int) -> Scenario:
         see={"EFER": Bits(one=EFER | {"SVME": EFER_SVME}),
              "VM_HSAVE_PA": Bits(zero={"offset in the page": PAGE - 1}),
              "VM_HSAVE_PA is our page": 1, "host VMCB is a page of its own": 1,
-             "its address is known": 1})
+             "host VMCB's address is known": 1})
 
 
 # ---- 1.3: the controls ------------------------------------------------------------------------
@@ -107,6 +107,14 @@ def controls(nonce: int, seed: int) -> Scenario:
              "tlb_control": FLUSH_ALL, "int_ctl": V_INTR_MASKING, "np_enable": 1,
              "n_cr3 is the VM's": 1, "eventinj": 0, "interrupt_shadow": 0, "tsc_offset": 0,
              "lbr_control": 0, "clean": 0})
+
+
+@scenario("svm-controls-many")
+def controls_many(nonce: int, seed: int) -> Scenario:
+    """QEMU's CPU has 16 ASIDs; the VM with the id 16 shares one, and it is not the host's."""
+    return Scenario(
+        "".join(vm_text(f"vm{number}", "first.64.elf", memory="128K") for number in range(1, 17)),
+        exits=[], words="until=controls:16", see={"guest_asid": tuple(range(1, 18))})
 
 
 # ---- 1.4: the guest's state -------------------------------------------------------------------
