@@ -72,7 +72,7 @@ def packed(name: str, kind: bytes = tarfile.REGTYPE) -> bytes:
     (packed("nestling/../../a"), "is no handout: it has nestling/../../a"),
     (packed("/a"), "is no handout: it has /a"), (packed("other/a"), "is no handout: it has other"),
     (packed("nestling/a", tarfile.SYMTYPE), "is no handout: it has nestling/a"),
-])
+], ids=["empty", "text", "cut off", "parent", "absolute", "other folder", "link"])
 def test_what_is_no_handout(tmp_path: Path, data: bytes, message: str) -> None:
     (tmp_path / "x.tar.gz").write_bytes(data)
     with pytest.raises(UserError) as info:
