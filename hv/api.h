@@ -53,6 +53,11 @@ s64 hv_module_read(u32 index, u64 offset, void *buf, u64 size);
 
 /** Write to a channel of the console. */
 void hv_console_write(u32 channel, const char *text, u64 size);
+/**
+ * What somebody has typed since the last call, at most `size` bytes.
+ * @return how many; -ENODEV: nobody types on this machine
+ */
+int hv_console_read(char *text, u32 size);
 
 /** Stop everything with a message: an error of the hypervisor's own, never a guest's doing. */
 __noreturn void hv_fatal(const char *message);
@@ -65,6 +70,13 @@ int hv_thread_start(const char *name, void (*entry)(u64 arg), u64 arg);
 void hv_thread_yield(void);
 /** Wait until all the threads that were started have ended. */
 void hv_thread_wait_all(void);
+
+/* ---- Time ----------------------------------------------------------------------------------- */
+
+/** Nanoseconds; what counts is their difference. Never goes back. */
+u64 hv_clock(void);
+/** Seconds since 1970-01-01 UTC, as this machine's real-time clock says. */
+u64 hv_wall_clock(void);
 
 /* ---- A machine ------------------------------------------------------------------------------ */
 
@@ -283,8 +295,23 @@ int hv_vcpu_getstate(int vm, u32 index, struct hv_vcpu_state *state, u64 groups)
 int hv_vcpu_setstate(int vm, u32 index, const struct hv_vcpu_state *state, u64 groups);
 /** Queue an event; an interrupt waits for its window. @return -EAGAIN while one is queued */
 int hv_vcpu_inject(int vm, u32 index, const struct hv_event *event);
-/** @return 1 while an event of hv_vcpu_inject() is still queued, else 0; -ENOENT */
-int hv_vcpu_pending(int vm, u32 index);
+/**
+ * Could the guest take an interrupt at once? An interrupt controller should not be acknowledged
+ * before. If not, hv_vcpu_run() returns with HV_EXIT_IRQ_WINDOW as soon as it can.
+ * @return 1 or 0; -ENOENT, -EBUSY
+ */
+int hv_vcpu_ready(int vm, u32 index);
+/**
+ * Make hv_vcpu_run() return with HV_EXIT_ALARM, once, when hv_clock() is `when` or soon after. A
+ * vCPU that sleeps until its own timer is not woken. UINT64_MAX takes it back.
+ * @return -ENOENT
+ */
+int hv_vcpu_alarm(int vm, u32 index, u64 when);
+/**
+ * For a vCPU that halts: let others run until hv_clock() is `until`, or hv_vcpu_stop() is called.
+ * It does not count as the vCPU's work. UINT64_MAX: for ever. @return -ENOENT, -EBUSY
+ */
+int hv_vcpu_sleep(int vm, u32 index, u64 until);
 /**
  * Run a vCPU until the outside has something to do. The calling thread may be switched out.
  * @param exit  in: the answer to the last exit (io.data of an IN); out: the new exit

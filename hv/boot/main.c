@@ -44,6 +44,8 @@ static void command_line(void)
 			tick_by_nmi = true;
 		else if (!strncmp(word, "firmware=", 9) && hvm_pretend(word + 9))
 			continue;
+		else if (!strcmp(word, "input"))
+			console_listen();
 		else if (!strncmp(word, "selftest=", 9))
 			selftest = word + 9;
 		else if (*word && !(first && !strchr(word, '=')))	/* that is our own name */

@@ -5,6 +5,7 @@
 #include "api.h"
 
 #include "boot/multiboot.h"
+#include "core/clock.h"
 #include "core/console.h"
 #include "core/fpu.h"
 #include "core/panic.h"
@@ -74,6 +75,21 @@ void hv_console_write(u32 channel, const char *text, u64 size)
 {
 	if (channel <= HV_MAX_VMS)
 		console_write(channel, text, size);
+}
+
+int hv_console_read(char *text, u32 size)
+{
+	return console_read(text, size);
+}
+
+u64 hv_clock(void)
+{
+	return clock_now();
+}
+
+u64 hv_wall_clock(void)
+{
+	return clock_wall();
 }
 
 int hv_thread_start(const char *name, void (*entry)(u64 arg), u64 arg)
@@ -238,7 +254,7 @@ int hv_vcpu_inject(int id, u32 index, const struct hv_event *event)
 
 	if (!v)
 		return -ENOENT;
-	if (e.type == HV_EVENT_INTR ? e.vector < 32 : e.type != HV_EVENT_NMI)
+	if (e.type != HV_EVENT_INTR && e.type != HV_EVENT_NMI)
 		return -EINVAL;
 	e.has_error = false;
 	if (v->queued.valid)
@@ -248,11 +264,37 @@ int hv_vcpu_inject(int id, u32 index, const struct hv_event *event)
 	return 0;
 }
 
-int hv_vcpu_pending(int id, u32 index)
+int hv_vcpu_ready(int id, u32 index)
 {
-	const struct vcpu *v = vcpu_of(id, index);
+	struct vcpu *v = vcpu_of(id, index);
 
-	return v ? v->queued.valid : -ENOENT;
+	if (!v)
+		return -ENOENT;
+	return v->running ? -EBUSY : vcpu_ready(v);
+}
+
+int hv_vcpu_alarm(int id, u32 index, u64 when)
+{
+	struct vcpu *v = vcpu_of(id, index);
+
+	if (!v)
+		return -ENOENT;
+	vcpu_alarm(v, when < CLOCK_FOREVER ? clock_tsc(when) : 0);
+	return 0;
+}
+
+int hv_vcpu_sleep(int id, u32 index, u64 until)
+{
+	struct vcpu *v = vcpu_of(id, index);
+
+	if (!v)
+		return -ENOENT;
+	if (v->running)
+		return -EBUSY;
+	v->running = true;
+	vcpu_sleep(v, clock_tsc(until));
+	v->running = false;
+	return 0;
 }
 
 int hv_vcpu_run(int id, u32 index, struct hv_exit *exit)

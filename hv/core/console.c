@@ -1,11 +1,13 @@
 /* See console.h. */
 #include "core/console.h"
 
+#include "lib/errno.h"
 #include "lib/printf.h"
 #include "x86/insn.h"
 
 /* 16550 UART at the first PC serial port. */
 #define COM1		0x3f8
+#define UART_RBR	0	/* receive */
 #define UART_THR	0	/* transmit; divisor low while DLAB is set */
 #define UART_IER	1	/* interrupt enable; divisor high */
 #define UART_FCR	2
@@ -13,6 +15,7 @@
 #define LCR_8N1		0x03
 #define LCR_DLAB	0x80
 #define UART_LSR	5
+#define LSR_DR		0x01	/* a byte has come in */
 #define LSR_THRE	0x20	/* ready for a byte */
 #define LSR_TEMT	0x40	/* all bytes are out */
 
@@ -54,6 +57,24 @@ void console_write(u32 channel, const char *text, size_t size)
 		select_channel(channel);
 		put_byte((u8)text[i]);
 	}
+}
+
+static bool listening;
+
+void console_listen(void)
+{
+	listening = true;
+}
+
+int console_read(char *text, u32 size)
+{
+	u32 n = 0;
+
+	if (!listening)
+		return -ENODEV;
+	while (n < size && inb(COM1 + UART_LSR) & LSR_DR)
+		text[n++] = (char)inb(COM1 + UART_RBR);
+	return (int)n;
 }
 
 void console_flush(void)

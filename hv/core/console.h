@@ -16,6 +16,11 @@ void console_init(void);
 /** Write bytes to a channel: 0 is the hypervisor's, 1 to HV_MAX_VMS are the VMs'. */
 void console_write(u32 channel, const char *text, size_t size);
 
+/** See hv_console_read(); nobody types unless console_listen() was called. */
+int console_read(char *text, u32 size);
+/** Somebody is there who types. */
+void console_listen(void);
+
 /** Wait until the last byte has left. */
 void console_flush(void);
 

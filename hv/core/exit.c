@@ -120,7 +120,7 @@ bool exit_handle(struct vcpu *v, struct hv_exit *x)
 		return exit_is_ours(x);
 	case HV_EXIT_IRQ_WINDOW:
 		v->vm->ops->window(v, HV_EVENT_INTR, false);
-		return true;
+		return !v->awaited;
 	default:
 		return handle_rare(v, x);
 	}

@@ -1,6 +1,7 @@
 /* CPUID and MSRs, from the tables that came with the machine's configuration. */
 #include "core/vcpu.h"
 #include "hvm/hvm.h"
+#include "core/console.h"
 #include "core/fpu.h"
 #include "lib/cpuid.h"
 #include "lib/lab.h"
@@ -107,6 +108,21 @@ static int pat_write(struct vcpu *v, u64 value)
 	return 0;
 }
 
+/*
+ * The TSC: the hardware adds an offset for RDTSC, so for RDMSR we do. (It could be passed, but
+ * QEMU's TCG gives 0.)
+ */
+static u64 tsc_read(struct vcpu *v)
+{
+	return rdtsc() + v->vm->ops->get(v, HVM_TSC_OFFSET);
+}
+
+static int tsc_write(struct vcpu *v, u64 value)
+{
+	v->vm->ops->set(v, HVM_TSC_OFFSET, value - rdtsc());
+	return 0;
+}
+
 static const struct hv_msr *msr_find(const struct vm *vm, u32 index)
 {
 	const struct hv_msr *end = vm->config.msr + vm->config.msr_count;
@@ -118,6 +134,23 @@ static const struct hv_msr *msr_find(const struct vm *vm, u32 index)
 	return NULL;
 }
 
+/* Somebody who brings up a guest wants to know what it missed: a line for each, once. */
+static __noinline int no_such_msr(struct vm *vm, const char *insn, u32 index)
+{
+	for (u32 i = 0; i < vm->unknown_msrs; i++) {
+		if (vm->unknown_msr[i] == index)
+			return -EINVAL;
+	}
+	if (vm->unknown_msrs == ARRAY_SIZE(vm->unknown_msr))
+		return -EINVAL;
+	vm->unknown_msr[vm->unknown_msrs++] = index;
+	printf("vm %s: %s of 0x%x, an MSR that it does not have: #GP\n", vm->config.name, insn,
+	       index);
+	if (vm->unknown_msrs == ARRAY_SIZE(vm->unknown_msr))
+		printf("vm %s: it tries many; the others are not told\n", vm->config.name);
+	return -EINVAL;
+}
+
 /* `rule` is NULL for a register that the policy does not list. */
 __maybe_unused static __noinline int msr_write(struct vcpu *v, const struct hv_msr *rule, u32 index,
 					       u64 value)
@@ -126,15 +159,21 @@ __maybe_unused static __noinline int msr_write(struct vcpu *v, const struct hv_m
 		return efer_write(v, value);
 	if (index == MSR_PAT)
 		return pat_write(v, value);
-	return rule && rule->rule == HV_MSR_IGNORE ? 0 : -EINVAL;
+	if (index == MSR_TSC)
+		return tsc_write(v, value);
+	if (!rule)
+		return no_such_msr(v->vm, "WRMSR", index);
+	return rule->rule == HV_MSR_IGNORE ? 0 : -EINVAL;
 }
 
 static __noinline int msr_read_own(struct vcpu *v, u32 index, u64 *value)
 {
-	if (index != MSR_EFER && index != MSR_PAT)
-		return -EINVAL;
-	*value = v->vm->ops->get(v, index == MSR_EFER ? HVM_EFER : HVM_PAT);
-	return 0;
+	switch (index) {
+	case MSR_EFER: *value = v->vm->ops->get(v, HVM_EFER); return 0;
+	case MSR_PAT: *value = v->vm->ops->get(v, HVM_PAT); return 0;
+	case MSR_TSC: *value = tsc_read(v); return 0;
+	default: return no_such_msr(v->vm, "RDMSR", index);
+	}
 }
 
 __maybe_unused static int msr_read(struct vcpu *v, const struct hv_msr *rule, u32 index, u64 *value)

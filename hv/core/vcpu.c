@@ -201,13 +201,21 @@ static void in_merge(struct vcpu *v, u32 data)
 	v->in_size = 0;
 }
 
+/* The earlier of the guest's timer and the outside's alarm; 0: neither is on. */
+static u64 next_due(const struct vcpu *v)
+{
+	if (!v->timer || !v->alarm)
+		return v->timer | v->alarm;
+	return v->timer < v->alarm ? v->timer : v->alarm;
+}
+
 /*
  * Every so often: give way when the thread's turn is over. Is there a reason not to go on? If not,
- * the next look is due when the turn, the budget, or the time until the timer will be over.
+ * the next look is due when the turn, the budget, or the time until timer or alarm will be over.
  */
 static enum hv_exit_reason look(struct vcpu *v, u64 now)
 {
-	u64 budget = v->vm->config.budget;
+	u64 budget = v->vm->config.budget, due;
 
 	if (!v->look)
 		milestone_first_run(v);
@@ -223,17 +231,22 @@ static enum hv_exit_reason look(struct vcpu *v, u64 now)
 		v->timer = 0;
 		return HV_EXIT_TIMER;
 	}
+	if (v->alarm && (s64)(now - v->alarm) >= 0) {
+		v->alarm = 0;
+		return HV_EXIT_ALARM;
+	}
 	v->look = this_cpu()->slice_end;
 	if (budget && budget - v->ran < v->look - now)
 		v->look = now + budget - v->ran;
-	if (v->timer && v->timer < v->look)
-		v->look = v->timer;
+	due = next_due(v);
+	if (due && due < v->look)
+		v->look = due;
 	return HV_EXIT_UNKNOWN;		/* none */
 }
 
 #define NEVER BIT(62)	/* TSC ticks */
 
-/* What not every entry needs: an event; a timer that ends the run in time; somebody who looks. */
+/* What not every entry needs: an event, a window, an end of the run in time, somebody who looks. */
 static __noinline void before_entry(struct vcpu *v, const struct hv_exit *last)
 {
 	bool stop = milestone_entry(v, last);
@@ -241,9 +254,13 @@ static __noinline void before_entry(struct vcpu *v, const struct hv_exit *last)
 	milestone_reached("waits", v);
 	if (event_waiting(v))
 		event_select(v);
-	if (v->timed) {		/* a last time when the timer is off again */
-		v->vm->ops->deadline(v, v->timer ?: rdtsc() + NEVER);
-		v->timed = v->timer;
+	if (v->awaited)
+		v->vm->ops->window(v, HV_EVENT_INTR, true);
+	if (v->timed) {		/* a last time when both are off again */
+		u64 due = next_due(v);
+
+		v->vm->ops->deadline(v, due ?: rdtsc() + NEVER);
+		v->timed = due;
 	}
 	v->at_entry = v->timed || milestone_is("entry");
 	if (stop)
@@ -261,6 +278,21 @@ void vcpu_sleep(struct vcpu *v, u64 until)
 		thread_sleep(until - now < NAP_TICKS ? until : now + NAP_TICKS);
 	v->ran -= now - start;
 	v->look = 0;
+}
+
+void vcpu_alarm(struct vcpu *v, u64 tsc)
+{
+	v->alarm = tsc;
+	v->timed = v->at_entry = true;
+	v->look = 0;		/* the next look depends on it */
+}
+
+bool vcpu_ready(struct vcpu *v)
+{
+	vcpu_take_cpu(v);
+	v->awaited = event_waiting(v) || !v->vm->ops->ready(v, HV_EVENT_INTR);
+	v->at_entry |= v->awaited;
+	return !v->awaited;
 }
 
 void vcpu_run(struct vcpu *v, struct hv_exit *x)

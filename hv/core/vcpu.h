@@ -18,6 +18,10 @@ int vcpu_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups);
 
 /** Let others run until TSC `until`, or hv_vcpu_stop(). It does not count as work. */
 void vcpu_sleep(struct vcpu *v, u64 until);
+/** Leave the guest with HV_EXIT_ALARM at TSC `tsc`; 0: not any more. */
+void vcpu_alarm(struct vcpu *v, u64 tsc);
+/** Could the guest take an interrupt now? If not, HV_EXIT_IRQ_WINDOW comes out when it can. */
+bool vcpu_ready(struct vcpu *v);
 /** Make this CPU's lazy registers `v`'s, after saving whose they were. */
 void vcpu_take_cpu(struct vcpu *v);
 

@@ -29,6 +29,8 @@ struct vm {
 	u64 p2m_pages;		/**< pages that they take, the root included */
 	void *io_bitmap;	/**< which ports exit; layout and size are the back end's */
 	void *msr_bitmap;	/**< which MSRs exit; likewise */
+	u32 unknown_msr[16];	/**< MSRs that it has tried and does not have; each is told once */
+	u32 unknown_msrs;
 	struct vcpu *vcpu[HV_MAX_VCPUS];
 	u32 vcpu_count;
 };
@@ -71,11 +73,13 @@ struct vcpu {
 	bool bare;		/**< the machine's config.bare, close at hand */
 	u8 in_size;		/**< bytes of the IN that waits for its data; 0: none */
 	bool at_entry;		/**< there is something to do before each entry: before_entry() */
-	bool timed;		/**< the back end was told of `timer`, or must be */
+	bool timed;		/**< the back end was told of `timer` or `alarm`, or must be */
+	bool awaited;		/**< the outside waits until the guest can take an interrupt */
 	bool running;		/**< a thread is in hv_vcpu_run() */
 	bool stop;		/**< hv_vcpu_stop() was called */
 	u64 look;		/**< TSC at which vcpu_run() looks at budget, turn and `stop` */
 	u64 timer;		/**< TSC at which HV_EXIT_TIMER is due; 0: never */
+	u64 alarm;		/**< TSC at which HV_EXIT_ALARM is due; 0: never */
 	u64 left;		/**< TSC at the last exit to the outside; 0: there was none */
 	u64 ran;		/**< TSC ticks it has used, exits and the work for them included */
 };

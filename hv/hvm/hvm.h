@@ -13,7 +13,7 @@ struct cpu;
 /** A guest register that the core itself reads or writes while it handles an exit. */
 enum hvm_reg {
 	HVM_RIP, HVM_RSP, HVM_RFLAGS, HVM_CR0, HVM_CR3, HVM_CR4, HVM_EFER, HVM_PAT, HVM_CR8,
-	HVM_CPL,
+	HVM_CPL, HVM_TSC_OFFSET,
 	HVM_REGS
 };
 

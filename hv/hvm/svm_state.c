@@ -17,6 +17,7 @@ u64 svm_get(struct vcpu *v, enum hvm_reg reg)
 	case HVM_EFER: return c->efer & ~EFER_SVME;
 	case HVM_CR8: return c->int_ctl & V_TPR & 0xf;
 	case HVM_PAT: return c->g_pat;
+	case HVM_TSC_OFFSET: return c->tsc_offset;
 	case HVM_CPL: return c->ss.attr >> 5 & 3;	/* what every CPU keeps right */
 	default: return 0;
 	}
@@ -37,6 +38,7 @@ void svm_set(struct vcpu *v, enum hvm_reg reg, u64 value)
 	case HVM_EFER: c->efer = (value & ~EFER_LMA) | lma | EFER_SVME; break;
 	case HVM_CR8: c->int_ctl = (c->int_ctl & ~V_TPR) | (u32)value; break;
 	case HVM_PAT: c->g_pat = value; break;
+	case HVM_TSC_OFFSET: c->tsc_offset = value; break;
 	default: break;
 	}
 }

@@ -47,6 +47,7 @@ static u64 read_register(struct vcpu *v, enum hvm_reg reg)
 	case HVM_CR8: return v->cr8;
 	case HVM_EFER: return vmread(GUEST_IA32_EFER);
 	case HVM_PAT: return vmread(GUEST_IA32_PAT);
+	case HVM_TSC_OFFSET: return vmread(TSC_OFFSET);
 	case HVM_CPL: return vmread(GUEST_SS_ACCESS_RIGHTS) >> 5 & 3;
 	default: return 0;
 	}
@@ -60,6 +61,7 @@ static void write_register(struct vcpu *v, enum hvm_reg reg, u64 value)
 	case HVM_RFLAGS: vmwrite(GUEST_RFLAGS, value | RFLAGS_FIXED); break;
 	case HVM_CR8: v->cr8 = value; break;
 	case HVM_PAT: vmwrite(GUEST_IA32_PAT, value); break;
+	case HVM_TSC_OFFSET: vmwrite(TSC_OFFSET, value); break;
 	case HVM_CR0: case HVM_CR3: case HVM_CR4: case HVM_EFER: write_mode(v, reg, value); break;
 	default: break;
 	}

@@ -43,6 +43,9 @@ static void nobody_home(void)
 		EXPECT(hv_vcpu_inject(vm, 0, &nmi), -ENOENT);
 		EXPECT(hv_vcpu_run(vm, 0, &exit), -ENOENT);
 		EXPECT(hv_vcpu_stop(vm, 0), -ENOENT);
+		EXPECT(hv_vcpu_ready(vm, 0), -ENOENT);
+		EXPECT(hv_vcpu_alarm(vm, 0, 0), -ENOENT);
+		EXPECT(hv_vcpu_sleep(vm, 0, 0), -ENOENT);
 		EXPECT(hv_vcpu_refusal(vm, 0, 0, &refusal), -ENOENT);
 	}
 	EXPECT(hv_module_info(1000000, &module), -ENOENT);
@@ -88,7 +91,7 @@ static void vcpus(int vm)
 	static struct hv_vcpu_state state;
 	const struct hv_vcpu_start start = { .mode = HV_MODE_REAL, .rip = 0x8000, .rsp = 0x7000 };
 	struct hv_vcpu_start bad = { .mode = (enum hv_mode)9 };
-	struct hv_event event = { .type = HV_EVENT_INTR, .vector = 31 };
+	struct hv_event event = { .type = HV_EVENT_EXCEPTION, .vector = 8 };
 	struct hv_exit exit = { .reason = HV_EXIT_UNKNOWN };
 	struct hv_refusal refusal;
 	static const u8 code[] = { 0xeb, 0xfe };	/* JMP to itself */
@@ -110,8 +113,9 @@ static void vcpus(int vm)
 	EXPECT(hv_machine_configure(vm, &config), -EBUSY);
 	EXPECT(hv_vcpu_refusal(vm, 0, 0, &refusal), -ENOENT);
 
+	EXPECT(hv_vcpu_ready(vm, 0), 0);	/* RFLAGS.IF is clear at a start */
 	EXPECT(hv_vcpu_inject(vm, 0, &event), -EINVAL);
-	event.vector = 32;
+	event.type = HV_EVENT_INTR;
 	EXPECT(hv_vcpu_inject(vm, 0, &event), 0);
 	EXPECT(hv_vcpu_inject(vm, 0, &event), -EAGAIN);
 
@@ -122,8 +126,12 @@ static void vcpus(int vm)
 	EXPECT(hv_vcpu_setstate(vm, 0, &state, HV_STATE_FPU), -EINVAL);
 
 	EXPECT(hv_vcpu_stop(vm, 0), 0);
+	EXPECT(hv_vcpu_sleep(vm, 0, ~0ull), 0);	/* does not, as it shall stop */
 	EXPECT(hv_vcpu_run(vm, 0, &exit), 0);
 	expect("a stopped vCPU's exit", exit.reason, HV_EXIT_STOPPED);
+	EXPECT(hv_vcpu_alarm(vm, 0, hv_clock()), 0);
+	EXPECT(hv_vcpu_run(vm, 0, &exit), 0);
+	expect("a vCPU's exit at the alarm", exit.reason, HV_EXIT_ALARM);
 	EXPECT(hv_vcpu_run(vm, 0, &exit), 0);
 	expect("a looping vCPU's exit", exit.reason, HV_EXIT_BUDGET);
 	hv_thread_yield();

@@ -78,14 +78,14 @@ static bool late_memory(struct vmm_vm *vm, u64 gpa)
 	       !hv_gpa_map(vm->id, c->late, c->late_size, HV_PROT_ALL);
 }
 
-/* The interrupt controller's wish becomes an event, once the last one has gone in. */
+/* The interrupt controller's wish becomes an event, once the guest can take it. */
 static __noinline void interrupt(struct vmm_vm *vm)
 {
 	struct hv_event e = { .type = HV_EVENT_INTR };
 
-	if (vpic_wants(&vm->pic) && !hv_vcpu_pending(vm->id, 0)) {
+	if (vpic_wants(&vm->pic) && hv_vcpu_ready(vm->id, 0) == 1) {
 		e.vector = vpic_acknowledge(&vm->pic);
-		hv_vcpu_inject(vm->id, 0, &e);	/* a vector below 32 is the guest's mistake */
+		hv_vcpu_inject(vm->id, 0, &e);
 	}
 }
 
@@ -111,6 +111,9 @@ static void handle(struct vmm_vm *vm, struct hv_exit *x)
 		if (!late_memory(vm, x->memory.gpa))
 			fail(vm, "memory");
 		break;
+	case HV_EXIT_IRQ_WINDOW:
+	case HV_EXIT_ALARM:
+		break;			/* see interrupt() */
 	case HV_EXIT_SHUTDOWN:
 	case HV_EXIT_REFUSED:
 	case HV_EXIT_BUDGET:

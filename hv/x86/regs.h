@@ -40,13 +40,20 @@
 #define XCR0_AVX512	(BIT(5) | BIT(6) | BIT(7))
 
 /* Model-specific registers (SDM vol. 4; APM vol. 2, appendix A) */
+#define MSR_TSC			0x10
+#define MSR_PLATFORM_ID		0x17	/* Intel */
+#define MSR_APIC_BASE		0x1b
+#define APIC_BASE_BSP		BIT(8)
 #define MSR_FEATURE_CONTROL	0x3a	/* IA32_FEATURE_CONTROL, Intel (SDM vol. 3, 23.7) */
 #define FEATURE_CONTROL_LOCK	BIT(0)
 #define FEATURE_CONTROL_VMXON	BIT(2)	/* outside SMX */
+#define MSR_BIOS_SIGN_ID	0x8b	/* AMD: PATCH_LEVEL */
+#define MSR_MCG_CAP		0x179
 #define MSR_SYSENTER_CS		0x174
 #define MSR_SYSENTER_ESP	0x175
 #define MSR_SYSENTER_EIP	0x176
 #define MSR_MISC_ENABLE		0x1a0
+#define MSR_DEBUGCTL		0x1d9
 #define MSR_PAT			0x277
 #define MSR_EFER		0xc0000080
 #define MSR_STAR		0xc0000081
@@ -57,10 +64,14 @@
 #define MSR_GS_BASE		0xc0000101
 #define MSR_KERNEL_GS_BASE	0xc0000102
 #define MSR_TSC_AUX		0xc0000103
-#define MSR_VM_CR		0xc0010114	/* AMD (APM vol. 2, 15.30.1) */
+#define MSR_SYSCFG		0xc0010010	/* AMD, like those after it */
+#define MSR_HWCR		0xc0010015
+#define MSR_NB_CFG		0xc001001f
+#define MSR_VM_CR		0xc0010114	/* APM vol. 2, 15.30.1 */
 #define VM_CR_LOCK		BIT(3)
 #define VM_CR_SVMDIS		BIT(4)
-#define MSR_VM_HSAVE_PA		0xc0010117	/* AMD */
+#define MSR_VM_HSAVE_PA		0xc0010117
+#define MSR_DE_CFG		0xc0011029
 
 /* PAT after reset: WB WT UC- UC, twice (SDM vol. 3, 11.12.4) */
 #define PAT_RESET	0x0007040600070406ull
