@@ -7,17 +7,28 @@
 
 enum token { END, WORD, STRING, NUMBER, OPEN, CLOSE, BAD };
 
+/* In the order in which an error lists them. */
+enum setting {
+	KERNEL, CMDLINE, MODULE, MEMORY, VCPUS, DEVICES, MODE, LOAD, ARGS, EXITS, BUDGET, LATE,
+	BARE, SETTINGS
+};
+
+struct place {
+	u32 line, column;
+};
+
 struct parser {
 	const char *text;
 	u64 size, at;
 	u32 line, column;
 
 	enum token token;		/* the one in hand */
-	u32 token_line, token_column;
-	char word[VMFILE_NAME_MAX];	/* WORD, STRING: its text */
+	struct place place;		/* where it starts */
+	char word[VMFILE_TEXT_MAX];	/* WORD, STRING, NUMBER: its text */
 	u64 number;			/* NUMBER: its value */
 	const char *bad;		/* BAD: what is wrong with it */
 
+	struct place given[SETTINGS];	/* where the VM in hand has its settings; line 0: not */
 	struct vmfile_error *error;
 	bool failed;
 };
@@ -79,10 +90,12 @@ static enum token scan_string(struct parser *p)
 
 	take(p);
 	while ((c = take(p)) != '"') {
-		if (c < ' ' || c > '~')
+		if (c < 0 || c == '\n' || c == '\r')
 			return bad(p, "a string that does not end on its line");
+		if (c < ' ' || c > '~')
+			return bad(p, "a string with a character that is not printable ASCII");
 		if (n == sizeof(p->word) - 1)
-			return bad(p, "a string of more than 31 characters");
+			return bad(p, "a string of more than 255 characters");
 		p->word[n++] = (char)c;
 	}
 	p->word[n] = '\0';
@@ -130,8 +143,7 @@ static enum token scan(struct parser *p)
 	int c;
 
 	skip_blanks(p);
-	p->token_line = p->line;
-	p->token_column = p->column;
+	p->place = (struct place){ p->line, p->column };
 	c = peek(p);
 	if (c < 0)
 		return END;
@@ -146,7 +158,7 @@ static enum token scan(struct parser *p)
 		return bad(p, "a character that has no meaning here");
 	}
 	while (is_word(peek(p))) {
-		if (n == sizeof(p->word) - 1)
+		if (n == VMFILE_NAME_MAX - 1)
 			return bad(p, "a word of more than 31 characters");
 		p->word[n++] = (char)take(p);
 	}
@@ -162,26 +174,38 @@ static void next(struct parser *p)
 /* ---- The parser ----------------------------------------------------------------------------- */
 
 /* The first error wins. */
-static void fail(struct parser *p, const char *expected)
+static void fail_at(struct parser *p, struct place place, const char *expected, const char *found)
 {
-	char found[64];
-
 	if (p->failed)
 		return;
 	p->failed = true;
+	p->error->line = place.line;
+	p->error->column = place.column;
+	snprintf(p->error->message, sizeof(p->error->message), "expected %s, found %s", expected,
+		 found);
+}
+
+/* Something else was expected than the token in hand. */
+static void fail(struct parser *p, const char *expected)
+{
+	char found[80];
+
 	switch (p->token) {
 	case END: strlcpy(found, "the end of the file", sizeof(found)); break;
-	case WORD: snprintf(found, sizeof(found), "\"%s\"", p->word); break;
-	case STRING: snprintf(found, sizeof(found), "the string \"%s\"", p->word); break;
-	case NUMBER: snprintf(found, sizeof(found), "the number %lu", p->number); break;
+	case WORD:
+		snprintf(found, sizeof(found), "the word \"%s\"%s", p->word,
+			 strcmp(p->word, "include") ? "" : ": a VM file includes no other");
+		break;
+	case STRING:
+		snprintf(found, sizeof(found), "the string \"%.40s%s\"", p->word,
+			 strlen(p->word) > 40 ? "..." : "");
+		break;
+	case NUMBER: snprintf(found, sizeof(found), "the number %s", p->word); break;
 	case OPEN: strlcpy(found, "\"{\"", sizeof(found)); break;
 	case CLOSE: strlcpy(found, "\"}\"", sizeof(found)); break;
 	default: strlcpy(found, p->bad, sizeof(found));
 	}
-	p->error->line = p->token_line;
-	p->error->column = p->token_column;
-	snprintf(p->error->message, sizeof(p->error->message), "expected %s, found %s", expected,
-		 found);
+	fail_at(p, p->place, expected, found);
 }
 
 static void expect(struct parser *p, enum token token, const char *what)
@@ -192,14 +216,70 @@ static void expect(struct parser *p, enum token token, const char *what)
 		next(p);
 }
 
-static void parse_string(struct parser *p, char *out, const char *what)
+/*
+ * Is the token in hand one of these words? Otherwise fail, with all of them in the message.
+ * @return the word's index, or `count`
+ */
+static u32 find_word(struct parser *p, const char *const *words, u32 count)
 {
+	char list[128];
+	size_t n = 0;
+
+	for (u32 i = 0; p->token == WORD && i < count; i++) {
+		if (!strcmp(p->word, words[i]))
+			return i;
+	}
+	for (u32 i = 0; i < count && n < sizeof(list); i++)
+		n += snprintf(list + n, sizeof(list) - n, "%s%s", words[i],
+			      i + 2 < count ? ", " : i + 2 == count ? " or " : "");
+	fail(p, list);
+	return count;
+}
+
+/* The word that is in hand must not have been there before, at `before`. */
+static void only_once(struct parser *p, bool before)
+{
+	char expected[64];
+
+	if (!before)
+		return;
+	snprintf(expected, sizeof(expected), "%s only once in a VM", p->word);
+	fail(p, expected);
+}
+
+/* ---- Values --------------------------------------------------------------------------------- */
+
+/* What every boot loader can pass on as the name of a module. */
+static bool is_name(const char *s)
+{
+	for (; is_word(*s) || *s == '+'; s++)
+		;
+	return !*s;
+}
+
+static void parse_name(struct parser *p, char *out, const char *what)
+{
+	char expected[96];
+
 	if (p->token != STRING || !p->word[0]) {
-		fail(p, what);
+		snprintf(expected, sizeof(expected), "%s in quotes", what);
+	} else if (!is_name(p->word)) {
+		snprintf(expected, sizeof(expected), "%s of letters, digits and . _ + -", what);
+	} else if (strlen(p->word) >= VMFILE_NAME_MAX) {
+		snprintf(expected, sizeof(expected), "%s of at most %u characters", what,
+			 VMFILE_NAME_MAX - 1);
+	} else {
+		strlcpy(out, p->word, VMFILE_NAME_MAX);
+		next(p);
 		return;
 	}
-	strlcpy(out, p->word, VMFILE_NAME_MAX);
-	next(p);
+	fail(p, expected);
+}
+
+static void parse_text(struct parser *p, char *out)
+{
+	strlcpy(out, p->word, VMFILE_TEXT_MAX);
+	expect(p, STRING, "a text in quotes");
 }
 
 static u64 parse_number(struct parser *p, u64 min, u64 max, const char *what)
@@ -214,20 +294,6 @@ static u64 parse_number(struct parser *p, u64 min, u64 max, const char *what)
 	return n;
 }
 
-static void parse_mode(struct parser *p, struct vmfile_vm *vm)
-{
-	static const char *const names[] = { "real", "protected", "long" };
-
-	for (u32 i = 0; p->token == WORD && i < ARRAY_SIZE(names); i++) {
-		if (!strcmp(p->word, names[i])) {
-			vm->mode = (enum vmfile_mode)i;
-			next(p);
-			return;
-		}
-	}
-	fail(p, "real, protected or long");
-}
-
 /* A number that is a multiple of a page's size. */
 static u64 parse_pages(struct parser *p, u64 min, u64 max, const char *what)
 {
@@ -236,92 +302,174 @@ static u64 parse_pages(struct parser *p, u64 min, u64 max, const char *what)
 	return parse_number(p, min, max, what);
 }
 
-static void parse_memory(struct parser *p, struct vmfile_vm *vm)
+static void parse_module(struct parser *p, struct vmfile_vm *vm)
 {
-	vm->memory = parse_pages(p, KiB(64), VMFILE_MAX_MEMORY, "a size from 64K to 512G");
+	struct vmfile_module *m = &vm->module[vm->module_count++];
+
+	parse_name(p, m->name, "a file name");
+	strlcpy(m->text, m->name, sizeof(m->text));
+	if (p->token == STRING)
+		parse_text(p, m->text);
 }
 
-static void parse_kernel(struct parser *p, struct vmfile_vm *vm)
-{
-	parse_string(p, vm->kernel, "a file name in quotes");
-}
-
-static void parse_load(struct parser *p, struct vmfile_vm *vm)
-{
-	vm->flat = true;
-	vm->load = parse_number(p, 0, VMFILE_MAX_MEMORY, "an address");
-}
-
-static void parse_args(struct parser *p, struct vmfile_vm *vm)
-{
-	vm->args[0] = parse_number(p, 0, UINT64_MAX, "two numbers");
-	vm->args[1] = parse_number(p, 0, UINT64_MAX, "a second number");
-}
-
-static void parse_exits(struct parser *p, struct vmfile_vm *vm)
-{
-	vm->exits = parse_number(p, 1, UINT64_MAX, "a number of exits, at least 1");
-}
-
-static void parse_budget(struct parser *p, struct vmfile_vm *vm)
-{
-	vm->budget = parse_number(p, 1, UINT64_MAX, "a number of TSC ticks, at least 1");
-}
-
-static void parse_late(struct parser *p, struct vmfile_vm *vm)
-{
-	vm->late = parse_pages(p, 0, VMFILE_MAX_MEMORY, "an address");
-	vm->late_size = parse_pages(p, KiB(4), MiB(16), "a size from 4K to 16M");
-}
-
-static void parse_bare(struct parser *p, struct vmfile_vm *vm)
-{
-	vm->bare = true;
-}
-
-static const struct {
-	const char *key;
-	void (*parse)(struct parser *p, struct vmfile_vm *vm);
-} settings[] = {
-	{ "memory", parse_memory }, { "kernel", parse_kernel }, { "load", parse_load },
-	{ "mode", parse_mode },	    { "args", parse_args },	{ "exits", parse_exits },
-	{ "budget", parse_budget }, { "late", parse_late },	{ "bare", parse_bare },
+/* The last one can't be a word: it is here for the message. */
+static const char *const devices[] = {
+	"serial", "pic", "pit", "rtc", "keyboard", "screen", "exit", "\"}\""
 };
+
+const char *vmfile_device_name(u32 bit)
+{
+	return bit < ARRAY_SIZE(devices) - 1 ? devices[bit] : NULL;
+}
+
+static u32 parse_devices(struct parser *p)
+{
+	u32 set = 0, bit;
+
+	expect(p, OPEN, "\"{\"");
+	while (!p->failed && p->token != CLOSE) {
+		bit = find_word(p, devices, ARRAY_SIZE(devices));
+		only_once(p, set & BIT(bit));
+		set |= (u32)BIT(bit);
+		next(p);
+	}
+	expect(p, CLOSE, "\"}\"");
+	return set;
+}
+
+static enum vmfile_mode parse_mode(struct parser *p)
+{
+	static const char *const modes[] = { "real", "protected", "long" };
+	u32 mode = find_word(p, modes, ARRAY_SIZE(modes));
+
+	next(p);
+	return (enum vmfile_mode)mode;
+}
+
+/* ---- Settings and VMs ----------------------------------------------------------------------- */
+
+/* As in enum setting; the last one is for the message again. */
+static const char *const settings[] = {
+	"kernel", "cmdline", "module", "memory", "vcpus", "devices", "mode", "load", "args",
+	"exits", "budget", "late", "bare", "\"}\""
+};
+static_assert(ARRAY_SIZE(settings) == SETTINGS + 1, "a name for each setting");
+
+static void parse_value(struct parser *p, struct vmfile_vm *vm, enum setting setting)
+{
+	switch (setting) {
+	case KERNEL:
+		parse_name(p, vm->kernel, "a file name");
+		break;
+	case CMDLINE:
+		parse_text(p, vm->cmdline);
+		break;
+	case MODULE:
+		parse_module(p, vm);
+		break;
+	case MEMORY:
+		vm->memory = parse_pages(p, KiB(64), VMFILE_MAX_MEMORY, "a size from 64K to 512G");
+		break;
+	case VCPUS:
+		vm->vcpus = (u32)parse_number(p, 1, VMFILE_MAX_VCPUS, "1: more are not there yet");
+		break;
+	case DEVICES:
+		vm->devices = parse_devices(p);
+		break;
+	case MODE:
+		vm->moded = true;
+		vm->mode = parse_mode(p);
+		break;
+	case LOAD:
+		vm->flat = true;
+		vm->load = parse_number(p, 0, VMFILE_MAX_MEMORY, "an address up to 512G");
+		break;
+	case ARGS:
+		vm->args[0] = parse_number(p, 0, UINT64_MAX, "two numbers");
+		vm->args[1] = parse_number(p, 0, UINT64_MAX, "a second number");
+		break;
+	case EXITS:
+		vm->exits = parse_number(p, 1, UINT64_MAX, "a number of exits, at least 1");
+		break;
+	case BUDGET:
+		vm->budget = parse_number(p, 1, UINT64_MAX, "a number of TSC ticks, at least 1");
+		break;
+	case LATE:
+		vm->late = parse_pages(p, 0, VMFILE_MAX_MEMORY, "an address up to 512G");
+		vm->late_size = parse_pages(p, KiB(4), MiB(16), "a size from 4K to 16M");
+		break;
+	default:	/* BARE */
+		vm->bare = true;
+	}
+}
 
 static void parse_setting(struct parser *p, struct vmfile_vm *vm)
 {
-	for (u32 i = 0; p->token == WORD && i < ARRAY_SIZE(settings); i++) {
-		if (!strcmp(p->word, settings[i].key)) {
-			next(p);
-			settings[i].parse(p, vm);
-			return;
-		}
+	u32 i = find_word(p, settings, ARRAY_SIZE(settings));
+
+	if (p->failed)
+		return;
+	if (i == MODULE && vm->module_count == VMFILE_MAX_MODULES)
+		fail(p, "at most 16 modules in a VM");
+	only_once(p, i != MODULE && p->given[i].line);
+	p->given[i] = p->place;
+	next(p);
+	if (!p->failed)
+		parse_value(p, vm, (enum setting)i);
+}
+
+/* What no setting can tell alone. */
+static void check_vm(struct parser *p, const struct vmfile_vm *vm)
+{
+	static const enum setting not_bare[] = { DEVICES, LATE };
+	char expected[96], found[32];
+
+	if (!vm->kernel[0])
+		fail(p, "a kernel before the VM ends");
+	if (vm->flat && vm->load >= vm->memory) {
+		snprintf(expected, sizeof(expected), "load below 0x%lx, the end of memory",
+			 vm->memory);
+		snprintf(found, sizeof(found), "0x%lx", vm->load);
+		fail_at(p, p->given[LOAD], expected, found);
 	}
-	fail(p, "memory, kernel, load, mode, args, exits, budget, late, bare or \"}\"");
+	if (p->given[LATE].line && vm->late < vm->memory) {
+		snprintf(expected, sizeof(expected), "late from 0x%lx on, the end of memory",
+			 vm->memory);
+		snprintf(found, sizeof(found), "0x%lx", vm->late);
+		fail_at(p, p->given[LATE], expected, found);
+	}
+	for (u32 i = 0; vm->bare && i < ARRAY_SIZE(not_bare); i++) {
+		if (p->given[not_bare[i]].line)
+			fail_at(p, p->given[not_bare[i]], "nothing to emulate in a bare VM",
+				settings[not_bare[i]]);
+	}
 }
 
 static void parse_vm(struct parser *p, struct vmfile_vm *vms, u32 count)
 {
 	struct vmfile_vm *vm = &vms[count];
 
-	*vm = (struct vmfile_vm){ .memory = MiB(4), .mode = VMFILE_LONG };
-	if (p->token != WORD || strcmp(p->word, "vm")) {
+	memset(p->given, 0, sizeof(p->given));
+	memset(vm, 0, sizeof(*vm));
+	vm->memory = MiB(4);
+	vm->vcpus = 1;
+	vm->devices = VMFILE_ALL_DEVICES;
+	vm->mode = VMFILE_LONG;
+
+	if (p->token != WORD || strcmp(p->word, "vm"))
 		fail(p, "\"vm\"");
-		return;
-	}
 	next(p);
 	for (u32 i = 0; p->token == STRING && i < count; i++) {
 		if (!strcmp(vms[i].name, p->word))
 			fail(p, "a name that no other VM has");
 	}
-	parse_string(p, vm->name, "the VM's name in quotes");
-	if (strchr(vm->name, ' '))
-		fail(p, "a VM name without blanks before this");
+	parse_name(p, vm->name, "a VM's name");
 	expect(p, OPEN, "\"{\"");
 	while (!p->failed && p->token != CLOSE)
 		parse_setting(p, vm);
-	if (!p->failed && !vm->kernel[0])
-		fail(p, "a kernel before the VM ends");
+	check_vm(p, vm);
+	if (vm->bare)
+		vm->devices = 0;
 	expect(p, CLOSE, "\"}\"");
 }
 
@@ -329,14 +477,17 @@ int vmfile_parse(const char *text, u64 size, struct vmfile_vm *vms, u32 max,
 		 struct vmfile_error *error)
 {
 	struct parser p = { .text = text, .size = size, .line = 1, .column = 1, .error = error };
+	char limit[32];
 	u32 count = 0;
 
 	next(&p);
 	do {
-		if (count == max)
-			fail(&p, "no more VMs: that is the limit");
-		else
+		if (count < max) {
 			parse_vm(&p, vms, count++);
+		} else {
+			snprintf(limit, sizeof(limit), "at most %u VMs", max);
+			fail(&p, limit);
+		}
 	} while (!p.failed && p.token != END);
 	return p.failed ? -EINVAL : (int)count;
 }

@@ -1,56 +1,105 @@
 /**
  * @file vmfile.h
- * The VM file: what VMs to make. Pure: text in, structs or an error with its place out.
+ * The VM file says which VMs to make: at most 128, in a text of at most 64 KiB.
  *
- *     # comment
- *     vm "first" {
- *             memory 2M               # with K, M or G; default 4M
- *             kernel "first.elf"      # an ELF file; with `load`, a flat one
- *             load 0x8000             # where a flat file goes; its first byte is the entry
- *             mode long               # real, protected or long (the default)
- *             args 0x1234 0x5678      # found in RDI and RSI at the start
- *             exits 1                 # stop after so many exits, and show the registers
- *             budget 5000000          # stop after so many TSC ticks
- *             late 0x40000000 64K     # memory that is there once the guest touches it
- *             bare                    # emulate nothing: stop at the first exit, show the registers
- *     }
+ *     file = vm { vm }
+ *     vm   = "vm" NAME "{" { setting } "}"
+ *
+ * No two VMs have one name. Settings come in any order, each at most once in a VM, but for
+ * `module`. A comment is what follows a # to the end of its line. These are the settings:
+ *
+ *     kernel NAME         the file to start: a Linux bzImage, a multiboot 1 kernel or an
+ *                         ELF file; the file says which; every VM has one
+ *     cmdline TEXT        its command line, passed as it is; default ""
+ *     module NAME [TEXT]  a file for the kernel, and its string; default NAME; at most 16
+ *     memory SIZE         64K to 512G, a multiple of 4K; default 4M
+ *     vcpus NUMBER        1 is all there is for now, and the default
+ *     devices { DEVICE }  serial pic pit rtc keyboard screen exit; default all of them
+ *     mode MODE           real, protected or long: how an ELF file starts, whatever it
+ *                         says of itself; for a flat file, default long
+ *     load ADDRESS        the kernel is a flat file that goes there, below the end of
+ *                         memory; its first byte is the entry
+ *     args NUMBER NUMBER  found in RDI and RSI at the start; default 0 0
+ *     exits NUMBER        stop after so many exits, and show the registers; default never
+ *     budget NUMBER       stop after so many TSC ticks; default never
+ *     late ADDRESS SIZE   memory that is there once the guest touches it: 4K to 16M above
+ *                         the other, both multiples of 4K; default none
+ *     bare                emulate nothing: stop at the first exit, show the registers;
+ *                         without devices and late
+ *
+ *     NAME    1 to 31 letters, digits and . _ + - in quotes; no paths
+ *     TEXT    at most 255 printable ASCII characters in quotes; " is not among them
+ *     NUMBER  decimal, or hexadecimal behind 0x; of 64 bits. So are SIZE and ADDRESS. Each
+ *             may end in K, M or G: times 1024 once, twice or three times
  */
 #ifndef LOAD_VMFILE_H
 #define LOAD_VMFILE_H
 
 #include "lib/types.h"
 
-#define VMFILE_NAME_MAX	32	/* bytes, terminator included */
-#define VMFILE_MAX_MEMORY GiB(512)
+#define VMFILE_MAX_SIZE		KiB(64)
+#define VMFILE_NAME_MAX		32	/* of VMs and files: bytes, terminator included */
+#define VMFILE_TEXT_MAX		256	/* cmdline, a module's string: the same */
+#define VMFILE_MAX_MODULES	16	/* in a VM */
+#define VMFILE_MAX_VCPUS	1	/* in a VM */
+#define VMFILE_MAX_MEMORY	GiB(512)
 
 enum vmfile_mode { VMFILE_REAL, VMFILE_PROTECTED, VMFILE_LONG };
+
+/** Bits of vmfile_vm.devices. */
+enum vmfile_device {
+	VMFILE_SERIAL = BIT(0),		/**< 16550 */
+	VMFILE_PIC = BIT(1),		/**< two 8259 */
+	VMFILE_PIT = BIT(2),		/**< 8254 */
+	VMFILE_RTC = BIT(3),		/**< MC146818 */
+	VMFILE_KEYBOARD = BIT(4),	/**< 8042, and the other ports that reset */
+	VMFILE_SCREEN = BIT(5),		/**< VGA text */
+	VMFILE_EXIT = BIT(6),		/**< port 0xf4 */
+	VMFILE_ALL_DEVICES = BIT(7) - 1,
+};
+
+/** A file that the kernel gets. */
+struct vmfile_module {
+	char name[VMFILE_NAME_MAX];
+	char text[VMFILE_TEXT_MAX];
+};
 
 struct vmfile_vm {
 	char name[VMFILE_NAME_MAX];
 	char kernel[VMFILE_NAME_MAX];
+	char cmdline[VMFILE_TEXT_MAX];
+	struct vmfile_module module[VMFILE_MAX_MODULES];
+	u32 module_count;
+	u32 vcpus;
 	u64 memory;		/**< bytes, a multiple of 4096 */
-	enum vmfile_mode mode;
+	u32 devices;		/**< a set of enum vmfile_device; of a bare VM none */
+	enum vmfile_mode mode;	/**< long if it was not given */
+	bool moded;		/**< `mode` was given */
 	bool flat;		/**< `load` was given */
-	u64 load;		/**< guest physical address */
+	bool bare;
+	u64 load;		/**< guest physical address, below `memory` */
 	u64 args[2];
 	u64 exits;		/**< 0: no limit */
 	u64 budget;		/**< TSC ticks, 0: no limit */
 	u64 late, late_size;	/**< late memory: guest physical address, and bytes, or 0 */
-	bool bare;
 };
 
+/** What is wrong with a VM file, and where. */
 struct vmfile_error {
-	u32 line, column;	/**< from 1 */
-	char message[128];	/**< what was expected, what was found */
+	u32 line, column;	/**< from 1; each byte is a column */
+	char message[224];	/**< "expected ..., found ..." */
 };
 
 /**
- * Parse a VM file.
+ * Parse a VM file. Pure: text in, structs or an error out.
  * @param text,size  the file; need not be terminated
- * @param vms,max    room for the result
- * @return the number of VMs, or -EINVAL with `error` filled in
+ * @param vms,max    room for the result; after an error it holds nothing of use
+ * @return the number of VMs, at least 1, or -EINVAL with `error` filled in
  */
 int vmfile_parse(const char *text, u64 size, struct vmfile_vm *vms, u32 max,
 		 struct vmfile_error *error);
+
+/** @return the name of the device of bit `bit` as VM files have it, or NULL if there is none */
+const char *vmfile_device_name(u32 bit);
 
 #endif

@@ -21,7 +21,8 @@ static u32 failures;
 static int make_vm(void)
 {
 	static u8 page[4096];
-	struct vmm_vm vm = { .config = { .memory = MEMORY, .mode = VMFILE_LONG } };
+	static const struct vmfile_vm config = { .memory = MEMORY, .mode = VMFILE_LONG };
+	struct vmm_vm vm = { .config = &config };
 
 	memset(page, INSN_HLT, sizeof(page));
 	if (vmm_create(&vm) || hv_gpa_write(vm.id, CODE, page, sizeof(page)) ||
@@ -190,11 +191,12 @@ static void random_guests(enum vmfile_mode mode, u64 seed, u64 count)
 {
 	static u64 code[RANDOM_CODE / 8];
 	static const char *const modes[] = { "real", "protected", "long" };
+	static struct vmfile_vm config = { .memory = RANDOM_MEMORY, .budget = RANDOM_BUDGET };
 	u32 ends[HV_EXIT_REASONS] = { 0 };
 
+	config.mode = mode;
 	for (u64 n = 0; n < count; n++) {
-		struct vmm_vm vm = { .config = { .memory = RANDOM_MEMORY, .mode = mode,
-						 .budget = RANDOM_BUDGET } };
+		struct vmm_vm vm = { .config = &config };
 		u64 state = (seed + n) * 0x9e3779b97f4a7c15 + mode + 1;
 
 		for (u64 i = 0; i < ARRAY_SIZE(code); i++)

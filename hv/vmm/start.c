@@ -24,7 +24,7 @@ static int load_read(void *ctx, u64 offset, void *buf, u64 size)
 static int load_segment(void *ctx, u64 paddr, u64 offset, u64 filesz, u64 memsz)
 {
 	const struct load *l = ctx;
-	u64 memory = l->vm->config.memory - (l->vm->config.mode == VMFILE_LONG ? TABLES : 0);
+	u64 memory = l->vm->config->memory - (l->vm->config->mode == VMFILE_LONG ? TABLES : 0);
 	static u8 buf[4096];
 
 	if (paddr > memory || memsz > memory - paddr)
@@ -53,7 +53,7 @@ static int find_module(const char *name, u64 *size)
 
 static int load_kernel(struct vmm_vm *vm, u64 *entry)
 {
-	const struct vmfile_vm *c = &vm->config;
+	const struct vmfile_vm *c = vm->config;
 	const char *why = "it does not fit into the VM's memory";
 	u64 size = 0;
 	int module = find_module(c->kernel, &size), err;
@@ -83,7 +83,7 @@ static int load_kernel(struct vmm_vm *vm, u64 *entry)
 static int page_tables(const struct vmm_vm *vm, u64 *cr3)
 {
 	static u64 table[512];
-	u64 pml4 = vm->config.memory - TABLES, pdpt = pml4 + 4096, pd = pdpt + 4096;
+	u64 pml4 = vm->config->memory - TABLES, pdpt = pml4 + 4096, pd = pdpt + 4096;
 	int err;
 
 	memset(table, 0, sizeof(table));
@@ -110,13 +110,13 @@ int vmm_create(struct vmm_vm *vm)
 		return id;
 	vm->id = id;
 	memset(&config, 0, sizeof(config));
-	strlcpy(config.name, vm->config.name, sizeof(config.name));
-	config.budget = vm->config.budget;
-	config.bare = vm->config.bare;
+	strlcpy(config.name, vm->config->name, sizeof(config.name));
+	config.budget = vm->config->budget;
+	config.bare = vm->config->bare;
 	if (!config.bare)
 		vmm_policy(&config);
 	err = hv_machine_configure(id, &config) ?:
-	      hv_gpa_map(id, 0, vm->config.memory, HV_PROT_ALL);
+	      hv_gpa_map(id, 0, vm->config->memory, HV_PROT_ALL);
 	if (err)
 		hv_machine_destroy(id);
 	return err;
@@ -124,7 +124,7 @@ int vmm_create(struct vmm_vm *vm)
 
 int vmm_start_vcpu(const struct vmm_vm *vm, u64 rip)
 {
-	const struct vmfile_vm *c = &vm->config;
+	const struct vmfile_vm *c = vm->config;
 	struct hv_vcpu_start start = {
 		.mode = (enum hv_mode)c->mode,
 		.rip = rip,
@@ -139,7 +139,7 @@ int vmm_start_vcpu(const struct vmm_vm *vm, u64 rip)
 
 int vmm_start(struct vmm_vm *vm)
 {
-	const char *name = vm->config.name;
+	const char *name = vm->config->name;
 	int err = vmm_create(vm);
 	u64 entry;
 
@@ -151,6 +151,6 @@ int vmm_start(struct vmm_vm *vm)
 	}
 	err = load_kernel(vm, &entry) ?: vmm_start_vcpu(vm, entry);
 	if (!err)
-		vmm_printf("vm %s created id=%d memory=%lu\n", name, vm->id, vm->config.memory);
+		vmm_printf("vm %s created id=%d memory=%lu\n", name, vm->id, vm->config->memory);
 	return err;
 }

@@ -72,7 +72,7 @@ static int devices(struct vmm_vm *vm)
 /* Memory that is there once the guest touches it: is `gpa` in it, and not there yet? */
 static bool late_memory(struct vmm_vm *vm, u64 gpa)
 {
-	const struct vmfile_vm *c = &vm->config;
+	const struct vmfile_vm *c = vm->config;
 
 	return gpa - c->late < c->late_size &&
 	       !hv_gpa_map(vm->id, c->late, c->late_size, HV_PROT_ALL);
@@ -129,7 +129,7 @@ static void report_refusal(const struct vmm_vm *vm)
 	struct hv_refusal r;
 
 	for (u32 n = 0; !hv_vcpu_refusal(vm->id, 0, n, &r); n++)
-		vmm_printf("vm %s refused: %s (%s)\n", vm->config.name, r.sentence, r.section);
+		vmm_printf("vm %s refused: %s (%s)\n", vm->config->name, r.sentence, r.section);
 }
 
 /* The last exit, with the details that its reason has. */
@@ -159,7 +159,7 @@ static void report_state(const struct vmm_vm *vm, const struct hv_exit *x)
 					    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" };
 	static const char *const segs[] = { "es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr" };
 	static struct hv_vcpu_state s;
-	const char *name = vm->config.name;
+	const char *name = vm->config->name;
 
 	if (hv_vcpu_getstate(vm->id, 0, &s, HV_STATE_ALL))
 		return;
@@ -198,17 +198,17 @@ static void vcpu_thread(u64 arg)
 			break;
 		}
 		vm->exits++;
-		if (x.reason != HV_EXIT_REFUSED && vm->config.exits &&
-		    vm->exits >= vm->config.exits)
+		if (x.reason != HV_EXIT_REFUSED && vm->config->exits &&
+		    vm->exits >= vm->config->exits)
 			end(vm, "exits");
-		else if (vm->config.bare)
+		else if (vm->config->bare)
 			end(vm, hv_exit_name(x.reason));
 		else
 			handle(vm, &x);
 		if (!vpic_idle(&vm->pic))
 			interrupt(vm);
 	}
-	vmm_printf("vm %s stopped reason=%s status=%u exits=%lu rip=0x%lx\n", vm->config.name,
+	vmm_printf("vm %s stopped reason=%s status=%u exits=%lu rip=0x%lx\n", vm->config->name,
 		   vm->reason, vm->status, vm->exits, x.rip);
 	if (x.reason == HV_EXIT_REFUSED)
 		report_refusal(vm);
@@ -231,11 +231,11 @@ static int find_vm_file(struct hv_module *m)
 	return -ENOENT;
 }
 
-/* Parse the VM file into vms[].config. @return the number of VMs, 0 after an error */
+/* Parse the VM file, and point vms[].config to it. @return the number of VMs, 0 after an error */
 static u32 read_vm_file(void)
 {
 	static struct vmfile_vm parsed[HV_MAX_VMS];
-	static char text[KiB(64)];
+	static char text[VMFILE_MAX_SIZE];
 	struct vmfile_error error;
 	struct hv_module m;
 	int file = find_vm_file(&m), count;
@@ -255,7 +255,7 @@ static u32 read_vm_file(void)
 		return 0;
 	}
 	for (int i = 0; i < count; i++)
-		vms[i].config = parsed[i];
+		vms[i].config = &parsed[i];
 	return (u32)count;
 }
 
@@ -267,7 +267,7 @@ unsigned int vmm_main(void)
 		return VMM_STATUS_BAD_FILE;
 	for (u32 i = 0; i < count; i++) {
 		if (devices(&vms[i]) || vmm_start(&vms[i]) ||
-		    hv_thread_start(vms[i].config.name, vcpu_thread, i))
+		    hv_thread_start(vms[i].config->name, vcpu_thread, i))
 			return VMM_STATUS_BAD_FILE;
 	}
 	hv_thread_wait_all();

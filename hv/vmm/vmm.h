@@ -18,7 +18,7 @@
 /** A running VM, as the outside sees it. */
 struct vmm_vm {
 	int id;				/**< of the core */
-	struct vmfile_vm config;	/**< what the VM file says */
+	const struct vmfile_vm *config;	/**< what the VM file says */
 	struct bus bus;
 	struct vpic pic;
 	struct vuart uart;

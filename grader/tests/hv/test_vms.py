@@ -115,7 +115,7 @@ def test_random_guests_leave_nothing_behind(machine: Machine) -> None:
     ("", 'test.vm:1:1: expected "vm", found the end of the file'),
     ('vm "a" {\n  memory 5\n}', "test.vm:2:10: expected a multiple of 4K, found the number 5"),
     ('vm "a" {\n  kernel "hello.64.elf"\n  mode fast }',
-     'test.vm:3:8: expected real, protected or long, found "fast"'),
+     'test.vm:3:8: expected real, protected or long, found the word "fast"'),
     ('vm "a" { kernel "hello.64.elf" memory 100G }', "not enough host memory"),
     ('vm "a" { kernel "hello.64.elf" memory 64K args 1 }', "expected a second number"),
 ])
