@@ -8,6 +8,7 @@
 #include "core/trace.h"
 #include "hvm/hvm.h"
 #include "lib/string.h"
+#include "load/cmdline.h"
 #include "mm/pmm.h"
 #include "vmm/vmm.h"
 #include "x86/apic.h"
@@ -24,16 +25,11 @@ static bool tick_by_nmi;
 /* Words with a meaning for us; CONTRIBUTING.md lists them. */
 static void command_line(void)
 {
-	char *p = boot_info.command_line;
+	char *rest = boot_info.command_line, *word;
 
-	while (*p) {
-		bool first = p == boot_info.command_line;
-		char *word = p;
+	while ((word = cmdline_next(&rest))) {
+		bool first = word == boot_info.command_line;
 
-		while (*p && *p != ' ')
-			p++;
-		if (*p)
-			*p++ = '\0';
 		if (!strncmp(word, "end=", 4))
 			machine_end_by(word + 4);
 		else if (!strcmp(word, "trace=exits"))
@@ -48,7 +44,7 @@ static void command_line(void)
 			console_listen();
 		else if (!strncmp(word, "selftest=", 9))
 			selftest = word + 9;
-		else if (*word && !(first && !strchr(word, '=')))	/* that is our own name */
+		else if (!first || strchr(word, '='))	/* the first is our own name */
 			printf("command line: \"%s\" is not known, left out\n", word);
 	}
 }

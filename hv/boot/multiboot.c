@@ -4,6 +4,7 @@
 #include "core/console.h"
 #include "core/panic.h"
 #include "lib/string.h"
+#include "load/cmdline.h"
 #include "mm/pmm.h"
 
 struct boot_info boot_info;
@@ -26,12 +27,6 @@ struct multiboot_module {
 	u32 mod_start, mod_end, string, reserved;
 } __packed;
 
-struct multiboot_mmap {
-	u32 size;			/* of the rest of this entry */
-	u64 base, length;
-	u32 type;			/* 1: available RAM */
-} __packed;
-
 static const void *at(u32 address)
 {
 	return phys_to_virt(hpa(address));
@@ -40,44 +35,24 @@ static const void *at(u32 address)
 static void read_module(const struct multiboot_module *m)
 {
 	struct boot_module *out = &boot_info.module[boot_info.module_count++];
-	const char *name = m->string ? at(m->string) : "";
-	char word[256];
-	char *end, *slash;
 
-	strlcpy(word, name, sizeof(word));
-	end = strchr(word, ' ');
-	if (end)
-		*end = '\0';
-	slash = strrchr(word, '/');
-	strlcpy(out->name, slash ? slash + 1 : word, sizeof(out->name));
+	cmdline_file(m->string ? at(m->string) : "", out->name, sizeof(out->name));
 	out->start = hpa(m->mod_start);
-	out->size = m->mod_end - m->mod_start;
-}
-
-static void add_memory(u64 start, u64 size, bool usable)
-{
-	if (boot_info.memory_count == BOOT_MAX_MEMORY) {
-		printf("memory map: entry at 0x%lx left out, there are too many\n", start);
-		return;
-	}
-	boot_info.memory[boot_info.memory_count++] =
-		(struct boot_memory){ .start = hpa(start), .size = size, .usable = usable };
+	out->size = m->mod_end > m->mod_start ? m->mod_end - m->mod_start : 0;
 }
 
 static void read_memory(const struct multiboot_info *mbi)
 {
-	u32 offset = 0;
+	int err = 0;
 
-	if (!(mbi->flags & MBI_MMAP)) {
-		add_memory(MiB(1), KiB(mbi->mem_upper), true);
-		return;
-	}
-	while (offset < mbi->mmap_length) {
-		const struct multiboot_mmap *e = at(mbi->mmap_addr + offset);
-
-		add_memory(e->base, e->length, e->type == 1);
-		offset += e->size + sizeof(e->size);
-	}
+	if (mbi->flags & MBI_MMAP)
+		err = memmap_read(&boot_info.memory, at(mbi->mmap_addr), mbi->mmap_length);
+	else
+		memmap_add(&boot_info.memory, MiB(1), KiB(mbi->mem_upper), MEMMAP_RAM);
+	if (err)
+		printf("memory map: %s\n", err == -ENOSPC ?
+		       "it has too many entries; some are left out" :
+		       "an entry is broken; what follows it is left out");
 }
 
 void multiboot_read(u32 magic, u32 info)

@@ -12,14 +12,8 @@
 #ifndef __ASSEMBLER__
 
 #include "api.h"
+#include "load/memmap.h"
 #include "mm/types.h"
-
-/** A stretch of memory and whether it is RAM that we may use. */
-struct boot_memory {
-	hpa_t start;
-	u64 size;
-	bool usable;
-};
 
 /** A file that the boot loader put into memory. */
 struct boot_module {
@@ -28,14 +22,12 @@ struct boot_module {
 	char name[HV_NAME_MAX];	/**< the last part of its path, without arguments */
 };
 
-#define BOOT_MAX_MEMORY		32
 #define BOOT_MAX_MODULES	160	/* a VM file, and a kernel for each of 128 VMs */
 
 /** The boot information, copied before anything could overwrite it. */
 struct boot_info {
 	char command_line[512];
-	struct boot_memory memory[BOOT_MAX_MEMORY];
-	u32 memory_count;
+	struct memmap memory;
 	struct boot_module module[BOOT_MAX_MODULES];
 	u32 module_count;
 };

@@ -55,10 +55,11 @@ static u64 place_bitmap(u64 size)
 {
 	u64 start = modules_end();
 
-	for (u32 i = 0; i < boot_info.memory_count; i++) {
-		const struct boot_memory *m = &boot_info.memory[i];
+	for (u32 i = 0; i < boot_info.memory.count; i++) {
+		const struct memmap_entry *m = &boot_info.memory.entry[i];
 
-		if (m->usable && m->start.v <= start && start + size <= m->start.v + m->size)
+		if (m->type == MEMMAP_RAM && m->start <= start &&
+		    start + size <= m->start + m->size)
 			return start;
 	}
 	panic("no room for the page bitmap behind the modules at 0x%lx", start);
@@ -68,21 +69,22 @@ void pmm_init(void)
 {
 	u64 size, start;
 
-	for (u32 i = 0; i < boot_info.memory_count; i++) {
-		const struct boot_memory *m = &boot_info.memory[i];
-		u64 end = (m->start.v + m->size) / PAGE_SIZE;
+	for (u32 i = 0; i < boot_info.memory.count; i++) {
+		const struct memmap_entry *m = &boot_info.memory.entry[i];
 
-		if (m->usable && end > top_page)
-			top_page = end;
+		if (m->type == MEMMAP_RAM)
+			top_page = (m->start + m->size) / PAGE_SIZE;	/* they ascend */
 	}
 	size = BITMAP_WORDS(top_page) * 8;
 	start = place_bitmap(size);
 	used = phys_to_virt(hpa(start));
 	memset(used, 0xff, size);
 
-	for (u32 i = 0; i < boot_info.memory_count; i++) {
-		if (boot_info.memory[i].usable)
-			mark(boot_info.memory[i].start.v, boot_info.memory[i].size, false);
+	for (u32 i = 0; i < boot_info.memory.count; i++) {
+		const struct memmap_entry *m = &boot_info.memory.entry[i];
+
+		if (m->type == MEMMAP_RAM)
+			mark(m->start, m->size, false);
 	}
 	total_pages = free_pages;
 	mark(0, MiB(1), true);		/* firmware's; and the place for AP trampolines */
