@@ -53,44 +53,62 @@ static void make(int bits)
 	file_size = 256;
 }
 
-static int load(const char **why, u64 *entry)
+static int load(const char **why, struct elf_image *image)
 {
 	const struct elf_io io = { .read = file_read, .load = file_load };
 
 	loaded = 0;
 	*why = "";
-	return elf_load(&io, entry, why);
+	return elf_load(&io, image, why);
 }
 
 static void good(int bits)
 {
 	const char *why;
-	u64 entry = 0;
+	struct elf_image image;
 
 	make(bits);
-	CHECK(load(&why, &entry) == 0);
-	CHECK(entry == 0x8000 && loaded == LOADED_AT && loaded_filesz == 16 && loaded_memsz == 64);
+	CHECK(load(&why, &image) == 0);
+	CHECK(image.entry == 0x8000 && image.entry_paddr == 0x8000);
+	CHECK(loaded == LOADED_AT && loaded_filesz == 16 && loaded_memsz == 64);
+}
+
+/* A kernel that is linked elsewhere than it is loaded. */
+static void linked_high(int bits)
+{
+	struct elf_image image;
+	const char *why;
+	int word = bits / 8;
+	u64 vaddr = bits == 64 ? 0xffffffff80000000 : 0xc0000000;
+
+	make(bits);
+	put(bits == 64 ? 64 + 16 : 52 + 8, vaddr, word);
+	put(24, vaddr + 63, word);
+	CHECK(load(&why, &image) == 0);
+	CHECK(image.entry == vaddr + 63 && image.entry_paddr == LOADED_AT + 63);
+	put(24, vaddr + 64, word);
+	CHECK(load(&why, &image) == 0 && image.entry_paddr == vaddr + 64);
 }
 
 static void bad(int bits, u64 at, u64 value, int size, const char *expected)
 {
 	const char *why;
-	u64 entry;
+	struct elf_image image;
 
 	make(bits);
 	put(at, value, size);
-	CHECK(load(&why, &entry) == -ENOEXEC);
+	CHECK(load(&why, &image) == -ENOEXEC);
 	CHECK_TEXT(why, expected);
 }
 
 static void cut(int bits, u64 size, const char *expected)
 {
 	const char *why;
-	u64 entry;
+	struct elf_image image;
 
 	make(bits);
 	file_size = size;
-	CHECK(load(&why, &entry) == -ENOEXEC);
+	CHECK(load(&why, &image) == -ENOEXEC);
 	CHECK_TEXT(why, expected);
 }
 
@@ -98,6 +116,8 @@ int main(void)
 {
 	good(64);
 	good(32);
+	linked_high(64);
+	linked_high(32);
 	bad(64, 0, 0, 4, "it is not an ELF file (for a flat file, say where with `load`)");
 	bad(64, 5, 2, 1, "it is an ELF file for a big-endian machine");
 	bad(64, 4, 3, 1, "its ELF class is neither 32 nor 64 bits");

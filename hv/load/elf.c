@@ -85,19 +85,21 @@ static int read_segment(const struct elf_io *io, const struct elf64_header *h, u
 		return io->read(io->ctx, at, s, sizeof(*s));
 	if (io->read(io->ctx, at, &s32, sizeof(s32)))
 		return -ENOEXEC;
-	*s = (struct elf64_segment){ .type = s32.type, .offset = s32.offset, .paddr = s32.paddr,
-				     .filesz = s32.filesz, .memsz = s32.memsz };
+	*s = (struct elf64_segment){ .type = s32.type, .offset = s32.offset, .vaddr = s32.vaddr,
+				     .paddr = s32.paddr, .filesz = s32.filesz,
+				     .memsz = s32.memsz };
 	return 0;
 }
 
-int elf_load(const struct elf_io *io, u64 *entry, const char **why)
+int elf_load(const struct elf_io *io, struct elf_image *image, const char **why)
 {
 	struct elf64_header h = { .phnum = 0 };
-	bool loaded = false;
+	bool loaded = false, entered = false;
 	int err = read_header(io, &h, why);
 
 	if (err)
 		return err;
+	image->entry = image->entry_paddr = h.entry;
 	for (u32 i = 0; i < h.phnum; i++) {
 		struct elf64_segment s = { .type = 0 };
 
@@ -110,10 +112,13 @@ int elf_load(const struct elf_io *io, u64 *entry, const char **why)
 		if (io->load(io->ctx, s.paddr, s.offset, s.filesz, s.memsz))
 			return refuse(why,
 				      "a segment does not fit into the VM's memory or the file");
+		if (!entered && h.entry >= s.vaddr && h.entry - s.vaddr < s.memsz) {
+			image->entry_paddr = h.entry - s.vaddr + s.paddr;
+			entered = true;
+		}
 		loaded = true;
 	}
 	if (!loaded)
 		return refuse(why, "it has nothing to load");
-	*entry = h.entry;
 	return 0;
 }

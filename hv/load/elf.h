@@ -17,11 +17,16 @@ struct elf_io {
 	int (*load)(void *ctx, u64 paddr, u64 offset, u64 filesz, u64 memsz);
 };
 
+/** What a file says of its start. */
+struct elf_image {
+	u64 entry;		/**< as the header has it: a virtual address, mostly */
+	u64 entry_paddr;	/**< where that is loaded, if a segment has it; else the same */
+};
+
 /**
  * Load all PT_LOAD segments.
- * @param entry  set to the entry point
  * @return 0, or negative with `*why` set to a sentence
  */
-int elf_load(const struct elf_io *io, u64 *entry, const char **why);
+int elf_load(const struct elf_io *io, struct elf_image *image, const char **why);
 
 #endif

@@ -179,6 +179,11 @@ static u32 overlaps(const struct places *p, u64 start, u64 end)
 	return i;
 }
 
+bool place_is_taken(const struct places *p, u64 at)
+{
+	return overlaps(p, at, at + 1) < p->count;
+}
+
 /* Search between `min` and `max`, all of which is RAM: past each thing that is in the way. */
 static u64 find(const struct places *p, u64 size, u64 align, u64 min, u64 max, bool from_top)
 {

@@ -2,79 +2,7 @@
 #include "vmm/vmm.h"
 
 #include "lib/string.h"
-#include "load/elf.h"
 #include "x86/regs.h"
-
-#define TABLES	(6 * 4096ull)	/* at the end of a long-mode VM's memory: page_tables() */
-
-/** What the loader needs to know: which module goes into which VM. */
-struct load {
-	struct vmm_vm *vm;
-	u32 module;
-};
-
-static int load_read(void *ctx, u64 offset, void *buf, u64 size)
-{
-	const struct load *l = ctx;
-
-	return hv_module_read(l->module, offset, buf, size) == (s64)size ? 0 : -ENOEXEC;
-}
-
-/* Guest memory is zero already, so only the file's bytes need copying. */
-static int load_segment(void *ctx, u64 paddr, u64 offset, u64 filesz, u64 memsz)
-{
-	const struct load *l = ctx;
-	u64 memory = l->vm->config->memory - (l->vm->config->mode == VMFILE_LONG ? TABLES : 0);
-	static u8 buf[4096];
-
-	if (paddr > memory || memsz > memory - paddr)
-		return -EFAULT;
-	for (u64 done = 0, n; done < filesz; done += n) {
-		n = filesz - done < sizeof(buf) ? filesz - done : sizeof(buf);
-		if (load_read(ctx, offset + done, buf, n) ||
-		    hv_gpa_write(l->vm->id, paddr + done, buf, n))
-			return -EFAULT;
-	}
-	return 0;
-}
-
-static int find_module(const char *name, u64 *size)
-{
-	struct hv_module m;
-
-	for (u32 i = 0; !hv_module_info(i, &m); i++) {
-		if (!strcmp(m.name, name)) {
-			*size = m.size;
-			return (int)i;
-		}
-	}
-	return -ENOENT;
-}
-
-static int load_kernel(struct vmm_vm *vm, u64 *entry)
-{
-	const struct vmfile_vm *c = vm->config;
-	const char *why = "it does not fit into the VM's memory";
-	u64 size = 0;
-	int module = find_module(c->kernel, &size), err;
-	struct load l = { .vm = vm, .module = (u32)module };
-	const struct elf_io io = { .ctx = &l, .read = load_read, .load = load_segment };
-
-	if (module < 0) {
-		vmm_printf("vm %s: kernel \"%s\" is not among the boot modules\n", c->name,
-			   c->kernel);
-		return module;
-	}
-	if (c->flat) {
-		*entry = c->load;
-		err = load_segment(&l, c->load, 0, size, size);
-	} else {
-		err = elf_load(&io, entry, &why);
-	}
-	if (err)
-		vmm_printf("vm %s: kernel \"%s\" can't be loaded: %s\n", c->name, c->kernel, why);
-	return err;
-}
 
 /*
  * Page tables for a long-mode start, in the last pages of the VM's memory: virtual addresses are
@@ -83,7 +11,7 @@ static int load_kernel(struct vmm_vm *vm, u64 *entry)
 static int page_tables(const struct vmm_vm *vm, u64 *cr3)
 {
 	static u64 table[512];
-	u64 pml4 = vm->config->memory - TABLES, pdpt = pml4 + 4096, pd = pdpt + 4096;
+	u64 pml4 = vm->config->memory - VMM_TABLES, pdpt = pml4 + 4096, pd = pdpt + 4096;
 	int err;
 
 	memset(table, 0, sizeof(table));
@@ -137,11 +65,29 @@ int vmm_start_vcpu(const struct vmm_vm *vm, u64 rip)
 	       hv_vcpu_create(vm->id, 0, &start);
 }
 
+/* The vCPU for a kernel that a loader has prepared. */
+static int start_prepared(const struct vmm_vm *vm, const struct loader_start *k)
+{
+	const struct hv_vcpu_start start = { .mode = HV_MODE_PROTECTED, .rip = k->eip,
+					     .rsp = k->esp };
+	static struct hv_vcpu_state s;
+	int err = hv_vcpu_create(vm->id, 0, &start) ?:
+		  hv_vcpu_getstate(vm->id, 0, &s, HV_STATE_GPRS | HV_STATE_SEGS);
+
+	s.gpr[HV_RAX] = k->eax;
+	s.gpr[HV_RBX] = k->ebx;
+	s.gpr[HV_RSI] = k->esi;
+	for (u32 i = HV_ES; i <= HV_GS; i++)	/* flat they are already */
+		s.seg[i].selector = i == HV_CS ? LOADER_CS : LOADER_DS;
+	s.gdtr = (struct hv_table){ .base = k->gdt, .limit = LOADER_GDT_SIZE - 1 };
+	return err ?: hv_vcpu_setstate(vm->id, 0, &s, HV_STATE_GPRS | HV_STATE_SEGS);
+}
+
 int vmm_start(struct vmm_vm *vm)
 {
 	const char *name = vm->config->name;
 	int err = vmm_create(vm);
-	u64 entry;
+	struct vmm_kernel k;
 
 	if (err) {
 		vmm_printf("vm %s: can't be created: %s\n", name,
@@ -149,7 +95,8 @@ int vmm_start(struct vmm_vm *vm)
 			   err == -ENOSPC ? "too many VMs" : "bad configuration");
 		return err;
 	}
-	err = load_kernel(vm, &entry) ?: vmm_start_vcpu(vm, entry);
+	err = vmm_load_kernel(vm, &k) ?:
+	      (k.plain ? vmm_start_vcpu(vm, k.entry) : start_prepared(vm, &k.start));
 	if (!err)
 		vmm_printf("vm %s created id=%d memory=%lu\n", name, vm->id, vm->config->memory);
 	return err;

@@ -10,6 +10,7 @@
 #include "dev/bus.h"
 #include "dev/vpic.h"
 #include "dev/vuart.h"
+#include "load/loader.h"
 #include "load/vmfile.h"
 
 /** Exit status when the VM file can't be used. */
@@ -46,6 +47,20 @@ int vmm_start(struct vmm_vm *vm);
 int vmm_create(struct vmm_vm *vm);
 /** Only the vCPU, which starts at `rip`; for long mode, page tables first. */
 int vmm_start_vcpu(const struct vmm_vm *vm, u64 rip);
+
+/* kernel.c: from files to guest memory */
+
+#define VMM_TABLES	(6 * 4096ull)	/* page tables at the end of a long-mode VM's memory */
+
+/** A kernel in guest memory. */
+struct vmm_kernel {
+	bool plain;			/**< an ELF or a flat file that wants nothing else */
+	u64 entry;			/**< plain: where it starts, in the mode of the VM file */
+	struct loader_start start;	/**< not plain: how it starts */
+};
+
+/** Load the VM's kernel, and its modules. Says what is wrong itself. */
+int vmm_load_kernel(const struct vmm_vm *vm, struct vmm_kernel *k);
 
 /* policy.c */
 void vmm_policy(struct hv_machine_config *config);
