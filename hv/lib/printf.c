@@ -111,12 +111,13 @@ static void convert(struct out *o, const struct spec *s, char conversion, va_lis
 {
 	static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
 	u64 mask = s->length >= 4 ? ~0ull : BIT(8 * s->length) - 1;
+	int above = 64 - 8 * s->length;		/* bits of 64 that the number has not */
 	s64 number;
 
 	switch (conversion) {
 	case 'd':
 	case 'i':
-		number = NEXT_SIGNED(s, *ap);
+		number = (s64)((u64)NEXT_SIGNED(s, *ap) << above) >> above;
 		put_number(o, s, number < 0 ? -(u64)number : (u64)number, number < 0 ? "-" : "",
 			   10, lower);
 		break;
