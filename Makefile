@@ -53,7 +53,7 @@ $(shell mkdir -p $(BUILD); echo '$(FLAGS_NOW)' | cmp -s - $(FLAGS) || echo '$(FL
 # Outside the core: these see only api.h of it, and `make check` proves so.
 OUTSIDE_SRC := $(sort $(wildcard hv/emul/*.c hv/dev/*.c hv/load/*.c hv/vmm/*.c hv/lib/*.c))
 CORE_SRC := $(sort $(wildcard hv/core/*.[cS] hv/hvm/*.[cS] hv/mm/*.c hv/x86/*.[cS])) \
-	hv/boot/head.S hv/boot/main.c hv/boot/multiboot.c
+	hv/boot/head.S hv/boot/long_mode.S hv/boot/main.c hv/boot/multiboot.c
 objects = $(patsubst %,$(BUILD)/%.o,$(1))
 OUTSIDE_OBJ := $(call objects,$(OUTSIDE_SRC))
 HV_OBJ := $(call objects,$(CORE_SRC)) $(OUTSIDE_OBJ)

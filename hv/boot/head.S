@@ -26,6 +26,8 @@ FUNC(boot_start)
 	sub	%edi, %ecx
 	xor	%eax, %eax
 	rep stosb
+	mov	$PHYS(boot_stack_top), %esp
+	call	boot_check_cpu
 
 	/* 4 GiB in pages of 2 MiB, at 0 and in the direct map; the first of them at KERNEL_BASE. */
 	mov	$PHYS(boot_pd), %edi
