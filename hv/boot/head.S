@@ -14,6 +14,8 @@
 	.long	MULTIBOOT_HEADER_MAGIC
 	.long	MULTIBOOT_HEADER_FLAGS
 	.long	-(MULTIBOOT_HEADER_MAGIC + MULTIBOOT_HEADER_FLAGS)
+	.skip	20				/* addresses: the ELF header has them */
+	.long	1, 80, 25, 0			/* the screen as text, once nestling/iso.py asks */
 
 	.text
 	.code32

@@ -5,6 +5,7 @@
 #include "core/fpu.h"
 #include "core/milestone.h"
 #include "core/panic.h"
+#include "core/screen.h"
 #include "core/trace.h"
 #include "hvm/hvm.h"
 #include "lib/string.h"
@@ -34,6 +35,8 @@ static void command_line(void)
 			machine_end_by(word + 4);
 		else if (!strcmp(word, "trace=exits"))
 			trace_streaming = true;
+		else if (!strcmp(word, "screen"))
+			screen_init();
 		else if (!strncmp(word, "until=", 6) && milestone_set(word + 6))
 			continue;
 		else if (!strcmp(word, "tick=nmi"))
@@ -60,6 +63,7 @@ __noreturn void hv_main(u32 magic, u32 info)
 
 	pmm_init();
 	paging_init(pmm_top());
+	screen_map();
 	printf("memory: %lu MiB, %lu MiB free\n", pmm_total_pages() >> 8, pmm_free_pages() >> 8);
 	hvm_init();
 	fpu_init();

@@ -15,13 +15,25 @@ struct multiboot_info {
 #define MBI_CMDLINE	BIT(2)
 #define MBI_MODS	BIT(3)
 #define MBI_MMAP	BIT(6)
+#define MBI_FRAMEBUFFER	BIT(12)
 	u32 mem_lower, mem_upper;	/* KiB below 1 MiB, KiB from 1 MiB up */
 	u32 boot_device;
 	u32 cmdline;
 	u32 mods_count, mods_addr;
 	u32 syms[4];
 	u32 mmap_length, mmap_addr;
+	u32 others[9];
+	u64 framebuffer_addr;
+	u32 framebuffer_pitch, framebuffer_width, framebuffer_height;
+	u8 framebuffer_bpp, framebuffer_type;
+#define FRAMEBUFFER_RGB	1
+	struct {
+		u8 field_position, mask_size;
+	} color[3];			/* red, green, blue */
 } __packed;
+
+static_assert(offsetof(struct multiboot_info, framebuffer_addr) == 88, "multiboot 1, 3.3");
+static_assert(offsetof(struct multiboot_info, color) == 110, "multiboot 1, 3.3");
 
 struct multiboot_module {
 	u32 mod_start, mod_end, string, reserved;
@@ -55,6 +67,22 @@ static void read_memory(const struct multiboot_info *mbi)
 		       "an entry is broken; what follows it is left out");
 }
 
+static void read_screen(const struct multiboot_info *mbi)
+{
+	struct boot_screen *s = &boot_info.screen;
+
+	s->graphics = mbi->framebuffer_type == FRAMEBUFFER_RGB;
+	s->start = hpa(mbi->framebuffer_addr);
+	s->pitch = mbi->framebuffer_pitch;
+	s->width = mbi->framebuffer_width;
+	s->height = mbi->framebuffer_height;
+	s->bits = mbi->framebuffer_bpp;
+	for (u32 i = 0; i < ARRAY_SIZE(s->position); i++) {
+		s->position[i] = mbi->color[i].field_position;
+		s->size[i] = mbi->color[i].mask_size;
+	}
+}
+
 void multiboot_read(u32 magic, u32 info)
 {
 	const struct multiboot_info *mbi = at(info);
@@ -74,4 +102,6 @@ void multiboot_read(u32 magic, u32 info)
 			read_module(&m[i]);
 	}
 	read_memory(mbi);
+	if (mbi->flags & MBI_FRAMEBUFFER)
+		read_screen(mbi);
 }

@@ -24,12 +24,23 @@ struct boot_module {
 
 #define BOOT_MAX_MODULES	160	/* a VM file, and a kernel for each of 128 VMs */
 
+/** The screen as the boot loader left it. */
+struct boot_screen {
+	bool graphics;		/**< else it is VGA text mode, and nothing here is set */
+	hpa_t start;
+	u32 pitch;		/**< bytes from a line to the next */
+	u32 width, height;	/**< in pixels */
+	u32 bits;		/**< of a pixel */
+	u8 position[3], size[3];	/**< bits of red, green and blue in a pixel */
+};
+
 /** The boot information, copied before anything could overwrite it. */
 struct boot_info {
 	char command_line[512];
 	struct memmap memory;
 	struct boot_module module[BOOT_MAX_MODULES];
 	u32 module_count;
+	struct boot_screen screen;
 };
 
 extern struct boot_info boot_info;

@@ -9,6 +9,7 @@
 #include "core/console.h"
 #include "core/fpu.h"
 #include "core/panic.h"
+#include "core/screen.h"
 #include "core/thread.h"
 #include "core/vcpu.h"
 #include "hvm/hvm.h"
@@ -153,6 +154,7 @@ int hv_machine_configure(int id, const struct hv_machine_config *config)
 		return -EINVAL;
 	vm->config = *config;
 	vm->config.name[HV_NAME_MAX - 1] = '\0';
+	screen_name((u32)id, vm->config.name);
 	return 0;
 }
 

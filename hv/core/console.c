@@ -1,6 +1,7 @@
 /* See console.h. */
 #include "core/console.h"
 
+#include "core/screen.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "x86/insn.h"
@@ -18,13 +19,27 @@
 #define LSR_DR		0x01	/* a byte has come in */
 #define LSR_THRE	0x20	/* ready for a byte */
 #define LSR_TEMT	0x40	/* all bytes are out */
+#define UART_SCR	7	/* scratch: keeps what is written */
+
+/* One that is not ready after so many looks, about a second, is broken. */
+#define MAX_POLLS	1000000
 
 #define RS 0x1e
 
 static u32 current_channel;
+static bool uart_works;
+
+static bool scratch_keeps(u8 value)
+{
+	outb(COM1 + UART_SCR, value);
+	return inb(COM1 + UART_SCR) == value;
+}
 
 void console_init(void)
 {
+	uart_works = scratch_keeps(0x55) && scratch_keeps(0xaa);
+	if (!uart_works)
+		return;
 	outb(COM1 + UART_IER, 0);
 	outb(COM1 + UART_LCR, LCR_DLAB);
 	outb(COM1 + UART_THR, 1);		/* 115200 baud */
@@ -33,10 +48,20 @@ void console_init(void)
 	outb(COM1 + UART_FCR, 0x07);		/* FIFOs on and empty */
 }
 
+static void wait_for(u8 status)
+{
+	for (u32 polls = 0; !(inb(COM1 + UART_LSR) & status); polls++) {
+		if (polls == MAX_POLLS) {
+			uart_works = false;
+			return;
+		}
+		pause();
+	}
+}
+
 static void put_byte(u8 byte)
 {
-	while (!(inb(COM1 + UART_LSR) & LSR_THRE))
-		pause();
+	wait_for(LSR_THRE);
 	outb(COM1 + UART_THR, byte);
 }
 
@@ -51,7 +76,9 @@ static void select_channel(u32 channel)
 
 void console_write(u32 channel, const char *text, size_t size)
 {
-	for (size_t i = 0; i < size; i++) {
+	if (screen_on)
+		screen_write(channel, text, size);
+	for (size_t i = 0; i < size && uart_works; i++) {
 		if (text[i] == RS)
 			continue;
 		select_channel(channel);
@@ -70,7 +97,7 @@ int console_read(char *text, u32 size)
 {
 	u32 n = 0;
 
-	if (!listening)
+	if (!listening || !uart_works)
 		return -ENODEV;
 	while (n < size && inb(COM1 + UART_LSR) & LSR_DR)
 		text[n++] = (char)inb(COM1 + UART_RBR);
@@ -79,8 +106,8 @@ int console_read(char *text, u32 size)
 
 void console_flush(void)
 {
-	while (!(inb(COM1 + UART_LSR) & LSR_TEMT))
-		pause();
+	if (uart_works)
+		wait_for(LSR_TEMT);
 }
 
 static void put_host(void *ctx, char c)

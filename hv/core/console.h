@@ -1,16 +1,18 @@
 /**
  * @file console.h
- * The serial console, shared by the hypervisor and its VMs.
+ * The console, shared by the hypervisor and its VMs: the first serial port, if the machine has one
+ * that works, and the screen, if it is on (screen.h).
  *
- * Each has a channel. The byte 0x1e (RS) and '@' + channel come before text of another channel
- * than the last, so that a reader can take them apart again; a guest's own 0x1e is dropped.
+ * Each has a channel. On the serial line the byte 0x1e (RS) and '@' + channel come before text of
+ * another channel than the last, so that a reader can take them apart again; a guest's own 0x1e is
+ * dropped.
  */
 #ifndef CORE_CONSOLE_H
 #define CORE_CONSOLE_H
 
 #include "lib/types.h"
 
-/** Set up the first serial port, 115200 baud, 8 bits, no parity. */
+/** Set up the first serial port, if there is one: 115200 baud, 8 bits, no parity. */
 void console_init(void);
 
 /** Write bytes to a channel: 0 is the hypervisor's, 1 to HV_MAX_VMS are the VMs'. */

@@ -3,6 +3,7 @@
 
 #include "api.h"
 #include "core/console.h"
+#include "core/screen.h"
 #include "lib/lab.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -14,11 +15,40 @@
 #define QEMU_EXIT_VALUE	0x10
 #define BOCHS_EXIT_PORT	0x8900	/* Bochs ends after the word "Shutdown" */
 
+/* 8042 keyboard controller, and the reset control of chipsets since the PIIX. */
+#define KBD_DATA	0x60
+#define KBD_STATUS	0x64
+#define KBD_FULL	BIT(0)		/* there is a byte to read... */
+#define KBD_MOUSE	BIT(5)		/* ...from the mouse */
+#define KBD_RELEASE	0x80		/* in the byte: the key was let go */
+#define KBD_RESET	0xfe		/* command: pulse the reset line */
+#define RESET_PORT	0xcf9
+#define RESET_HARD	0x06
+
 static char end_by[8];
 
 void machine_end_by(const char *how)
 {
 	strlcpy(end_by, how, sizeof(end_by));
+}
+
+/* The last words to somebody who sits in front of the machine. */
+static void restart_at_key(void)
+{
+	static const char text[] = "\nPress a key to restart, or switch the computer off.\n";
+	u8 status = 0, key = KBD_RELEASE;
+
+	screen_write(0, text, sizeof(text) - 1);
+	while (inb(KBD_STATUS) == 0xff)		/* there is none: all ones */
+		pause();
+	while (key & KBD_RELEASE || status & KBD_MOUSE) {
+		status = inb(KBD_STATUS);
+		if (status & KBD_FULL)
+			key = inb(KBD_DATA);
+		pause();
+	}
+	outb(KBD_STATUS, KBD_RESET);
+	outb(RESET_PORT, RESET_HARD);
 }
 
 void machine_end(unsigned int status)
@@ -31,6 +61,8 @@ void machine_end(unsigned int status)
 		for (const char *s = "Shutdown"; *s; s++)
 			outb(BOCHS_EXIT_PORT, (u8)*s);
 	}
+	if (screen_on)
+		restart_at_key();
 	for (;;)
 		irq_wait();
 }

@@ -39,10 +39,10 @@ static void map_image(const u8 *start, const u8 *end, u64 rights)
 		*entry((u64)va, 1) = image_to_phys(va).v | PTE_P | PTE_G | rights;
 }
 
-static void map_device(u64 pa)
+static void map_device(u64 start, u64 size)
 {
-	pa = ROUND_DOWN(pa, PAGE_SIZE_2M);
-	*entry(DIRECT_MAP + pa, 2) = pa | PTE_P | PTE_W | PTE_PS | PTE_PCD | PTE_NX;
+	for (u64 pa = ROUND_DOWN(start, PAGE_SIZE_2M); pa < start + size; pa += PAGE_SIZE_2M)
+		*entry(DIRECT_MAP + pa, 2) = pa | PTE_P | PTE_W | PTE_PS | PTE_PCD | PTE_NX;
 }
 
 void paging_init(u64 top)
@@ -56,7 +56,13 @@ void paging_init(u64 top)
 
 	for (u64 pa = 0; pa < ROUND_UP(top, PAGE_SIZE_2M); pa += PAGE_SIZE_2M)
 		*entry(DIRECT_MAP + pa, 2) = pa | PTE_P | PTE_W | PTE_PS | PTE_G | PTE_NX;
-	map_device(APIC_BASE);
-	map_device(IOAPIC_BASE);
+	map_device(APIC_BASE, PAGE_SIZE);
+	map_device(IOAPIC_BASE, PAGE_SIZE);
 	write_cr3(virt_to_phys(root).v);
+}
+
+void paging_map_device(hpa_t start, u64 size)
+{
+	map_device(start.v, size);
+	write_cr3(virt_to_phys(root).v);	/* forget what the TLB knows */
 }

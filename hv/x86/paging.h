@@ -6,9 +6,12 @@
 #ifndef X86_PAGING_H
 #define X86_PAGING_H
 
-#include "lib/types.h"
+#include "mm/types.h"
 
 /** Build the tables, for physical memory up to `top` bytes, and use them. */
 void paging_init(u64 top);
+
+/** Put a device's memory into the direct map, uncached, wherever it is below 2^46. */
+void paging_map_device(hpa_t start, u64 size);
 
 #endif
