@@ -5,7 +5,9 @@
 #include "core/cpu.h"
 #include "core/milestone.h"
 #include "core/panic.h"
+#include "hvm/remedy.h"
 #include "lib/cpuid.h"
+#include "lib/errno.h"
 #include "lib/string.h"
 #include "x86/insn.h"
 #include "x86/regs.h"
@@ -13,6 +15,9 @@
 /* EBX of CPUID leaf 0: the first four letters of AuthenticAMD and HygonGenuine. */
 #define VENDOR_AMD	0x68747541
 #define VENDOR_HYGON	0x6f677948
+
+#define CPUID_1_ECX_HYPERVISOR	BIT(31)
+#define CPUID_HYPERVISOR	0x40000000	/* EBX, ECX, EDX: its name */
 
 const struct hvm_ops *hvm;
 struct hvm_caps hvm_caps;
@@ -70,6 +75,21 @@ static void see_probe(int err, const char *why)
 	milestone_see("1 GiB pages", hvm_caps.page_1g);
 }
 
+/* Say what a person can do about it, and end. `err` is the probe's. */
+static __noreturn void give_up(int err)
+{
+	struct remedy_case c = { .amd = hvm == &svm_ops, .locked = err == -EPERM };
+	struct cpuid_regs r = cpuid(CPUID_HYPERVISOR, 0);
+	const u32 name[] = { r.ebx, r.ecx, r.edx, 0 };
+	char text[256];
+
+	if (cpuid(1, 0).ecx & CPUID_1_ECX_HYPERVISOR)
+		c.hypervisor = (const char *)name;
+	remedy_text(text, sizeof(text), &c);
+	printf("this machine can not run virtual machines\n%s\n", text);
+	machine_end(STATUS_FAILED);
+}
+
 void hvm_init(void)
 {
 	static const char *const yes_no[] = { "no", "yes" };
@@ -82,8 +102,7 @@ void hvm_init(void)
 		see_probe(err, why);
 	if (err) {
 		printf("no %s: %s\n", hvm->name, why ?: "the probe gave no reason");
-		printf("this machine can not run virtual machines\n");
-		machine_end(STATUS_FAILED);
+		give_up(err);
 	}
 	printf("%s: %u address-space ids, nested paging %s, next RIP %s, 1 GiB pages %s\n",
 	       hvm->name, hvm_caps.asids, yes_no[hvm_caps.nested_paging],
@@ -92,7 +111,7 @@ void hvm_init(void)
 		machine_end(0);
 	if (!hvm_caps.nested_paging) {
 		printf("this CPU's %s has no nested paging, which we need for now\n", hvm->name);
-		machine_end(STATUS_FAILED);
+		give_up(-ENODEV);
 	}
 	err = hvm->cpu_on(this_cpu());
 	if (err)
