@@ -5,6 +5,7 @@
 #include "mm/pmm.h"
 
 #include "boot/multiboot.h"
+#include "core/console.h"
 #include "core/panic.h"
 #include "lib/bitmap.h"
 #include "lib/string.h"
@@ -37,32 +38,46 @@ static void mark(u64 start, u64 size, bool in_use)
 	}
 }
 
-static u64 modules_end(void)
+static u64 module_end(u32 index)
 {
-	u64 end = image_to_phys(image_end).v;
+	const struct boot_module *m = &boot_info.module[index];
 
-	for (u32 i = 0; i < boot_info.module_count; i++) {
-		const struct boot_module *m = &boot_info.module[i];
-
-		if (m->start.v + m->size > end)
-			end = m->start.v + m->size;
-	}
-	return ROUND_UP(end, PAGE_SIZE);
+	return ROUND_UP(m->start.v + m->size, PAGE_SIZE);
 }
 
-/* The bitmap goes right behind the image and the modules. */
-static u64 place_bitmap(u64 size)
+/* Is that RAM in which neither the image nor a module lies? */
+static bool is_free(u64 start, u64 size)
 {
-	u64 start = modules_end();
+	bool is_ram = false;
 
 	for (u32 i = 0; i < boot_info.memory.count; i++) {
 		const struct memmap_entry *m = &boot_info.memory.entry[i];
 
 		if (m->type == MEMMAP_RAM && m->start <= start &&
 		    start + size <= m->start + m->size)
-			return start;
+			is_ram = true;
 	}
-	panic("no room for the page bitmap behind the modules at 0x%lx", start);
+	for (u32 i = 0; i < boot_info.module_count; i++) {
+		if (start < module_end(i) && boot_info.module[i].start.v < start + size)
+			return false;
+	}
+	return is_ram;
+}
+
+/* The bitmap goes behind the image or a module: UEFI leaves modules anywhere, with gaps. */
+static u64 place_bitmap(u64 size)
+{
+	u64 start = ROUND_UP(image_to_phys(image_end).v, PAGE_SIZE);
+
+	if (is_free(start, size))
+		return start;
+	for (u32 i = 0; i < boot_info.module_count; i++) {
+		if (module_end(i) > start && is_free(module_end(i), size))
+			return module_end(i);
+	}
+	printf("too little memory: no %lu KiB are free behind the boot modules; give this machine "
+	       "64 MiB or more\n", size >> 10);
+	machine_end(STATUS_FAILED);
 }
 
 void pmm_init(void)

@@ -1,6 +1,7 @@
 /* See paging.h. Entry format: SDM vol. 3, 4.5. */
 #include "x86/paging.h"
 
+#include "core/console.h"
 #include "core/panic.h"
 #include "mm/pmm.h"
 #include "x86/apic.h"
@@ -13,6 +14,17 @@ extern const u8 image_start[], text_end[], rodata_end[], image_end[];
 
 static u64 *root;
 
+static u64 *new_table(void)
+{
+	u64 *table = page_alloc();
+
+	if (!table) {
+		printf("too little memory for the page tables; give this machine 64 MiB or more\n");
+		machine_end(STATUS_FAILED);
+	}
+	return table;
+}
+
 /* The entry for `va` at `level` (1: 4 KiB, 2: 2 MiB), with the tables above it made on the way. */
 static u64 *entry(u64 va, unsigned int level)
 {
@@ -21,13 +33,8 @@ static u64 *entry(u64 va, unsigned int level)
 	for (unsigned int l = 4; l > level; l--) {
 		u64 *e = &table[va >> (12 + 9 * (l - 1)) & 511];
 
-		if (!(*e & PTE_P)) {
-			void *page = page_alloc();
-
-			if (!page)
-				panic("no memory for the host's page tables");
-			*e = virt_to_phys(page).v | PTE_P | PTE_W;
-		}
+		if (!(*e & PTE_P))
+			*e = virt_to_phys(new_table()).v | PTE_P | PTE_W;
 		table = phys_to_virt(hpa(*e & PTE_ADDR));
 	}
 	return &table[va >> (12 + 9 * (level - 1)) & 511];
@@ -47,9 +54,7 @@ static void map_device(u64 start, u64 size)
 
 void paging_init(u64 top)
 {
-	root = page_alloc();
-	if (!root)
-		panic("no memory for the host's page tables");
+	root = new_table();
 	map_image(image_start, text_end, 0);
 	map_image(text_end, rodata_end, PTE_NX);
 	map_image(rodata_end, image_end, PTE_NX | PTE_W);
