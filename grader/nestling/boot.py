@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from nestling.errors import UserError
 from nestling.image import Module
 from nestling.platforms import Job, Platform
 
-COMMENT = re.compile(r'("[^"\n]*")|#[^\n]*')
-FILE = re.compile(r'\b(?:kernel|module)\s+"([^"\n]*)"')
-VM = re.compile(r'\bvm\s+"([^"\n]*)"')
+# A comment, a string, a word, or what has no meaning for us.
+TOKEN = re.compile(r'#[^\n]*|"(?P<string>[^"\n]*)"|(?P<word>[\w.-]+)|\S', re.ASCII)
 MAX_MODULES = 160  # BOOT_MAX_MODULES of hv/boot/multiboot.h
-NAME = re.compile(r"[A-Za-z0-9._+-]+")  # no space, no comma: QEMU's -initrd splits there
+# No space, no comma: QEMU's -initrd splits there. HV_NAME_MAX of hv/api.h is 32.
+NAME = re.compile(r"[A-Za-z0-9._+-]{1,31}")
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,24 @@ class VmFile:
         except UnicodeDecodeError:
             raise UserError(f"{path}: not a VM file (it is not text)") from None
 
-    @property
-    def _bare(self) -> str:
-        return COMMENT.sub(lambda match: match[1] or "", self.text)
+    def _strings(self, *words: str) -> Iterator[str]:
+        """The strings that follow directly on one of these words."""
+        before = None
+        for token in TOKEN.finditer(self.text):
+            if token["string"] is not None and before in words:
+                yield token["string"]
+            if not token[0].startswith("#"):
+                before = token["word"]
 
     @property
     def vms(self) -> list[str]:
         """The names of the VMs, in their order: VM 1 speaks on channel 'A'."""
-        return VM.findall(self._bare)
+        return list(self._strings("vm"))
 
     @property
     def files(self) -> list[str]:
         """The files that the VMs need, each once."""
-        return list(dict.fromkeys(FILE.findall(self._bare)))
+        return list(dict.fromkeys(self._strings("kernel", "module")))
 
 
 @dataclass(frozen=True)
@@ -71,34 +76,50 @@ class Options:
 
 def find_file(name: str, search: Sequence[Path], vm_file: str) -> Path:
     """The file of that name in the first directory that has it."""
-    for directory in search:
-        if (directory / name).is_file():
-            return directory / name
-    places = ", ".join(str(directory) for directory in search)
-    raise UserError(f'{vm_file}: names "{name}", which is in none of: {places}; '
-                    "if it is one of the tiny guests, `make` builds it")
+    return find_files([name], search, vm_file)[name]
+
+
+def find_files(names: Sequence[str], search: Sequence[Path], vm_file: str) -> dict[str, Path]:
+    """Each name's file in the first directory that has it. Raises UserError for all that lack."""
+    found = {name: directory / name for name in names for directory in reversed(search)
+             if (directory / name).is_file()}
+    missing = [f'"{name}"' for name in names if name not in found]
+    if missing:
+        places = ", ".join(str(directory) for directory in search)
+        raise UserError(f"{vm_file}: names {', '.join(missing)}, "
+                        f"which {'is' if len(missing) == 1 else 'are'} in none of: {places}; "
+                        "if it is one of the tiny guests, `make` builds it")
+    return {name: found[name] for name in names}
+
+
+def gather(vm_file: VmFile, search: Sequence[Path]) -> dict[str, Path]:
+    """Where the files are that a VM file names. Raises UserError unless all can be booted."""
+    names = vm_file.files
+    for name in names:
+        if "/" in name:
+            raise UserError(f'{vm_file.name}: kernel "{name}": please give the bare file name; it '
+                            "is looked for beside the VM file, then among the tiny guests")
+    for name in (vm_file.name, *names):
+        if not NAME.fullmatch(name):
+            raise UserError(f"{name!r}: file names for the hypervisor are made of 1 to 31 "
+                            "letters, digits and . _ + -")
+    if not vm_file.name.endswith(".vm"):
+        raise UserError(f"{vm_file.name}: the hypervisor wants a VM file's name to end in .vm")
+    if vm_file.name in names:
+        raise UserError(f'{vm_file.name}: names "{vm_file.name}", and is called so itself')
+    if len(names) >= MAX_MODULES:
+        raise UserError(f"{vm_file.name}: names {len(names)} files; the hypervisor takes "
+                        f"{MAX_MODULES - 1}")
+    return find_files(names, search, vm_file.name)
 
 
 def stage(vm_file: VmFile, search: Sequence[Path], directory: Path) -> tuple[Module, ...]:
     """Put the VM file and the files it names into `directory`, as multiboot modules."""
-    sources = {vm_file.name: Path()}
-    for name in vm_file.files:
-        if "/" in name:
-            raise UserError(f'{vm_file.name}: kernel "{name}": please give the bare file name; it '
-                            "is looked for beside the VM file, then among the tiny guests")
-        sources[name] = find_file(name, search, vm_file.name)
-    if len(sources) > MAX_MODULES:
-        raise UserError(f"{vm_file.name}: names {len(sources) - 1} files; the hypervisor takes "
-                        f"{MAX_MODULES - 1}")
-    for base, source in sources.items():
-        if not NAME.fullmatch(base):
-            raise UserError(f"{base!r}: file names for the hypervisor are made of "
-                            "letters, digits and . _ + -")
-        if base == vm_file.name:
-            (directory / base).write_text(vm_file.text, encoding="utf-8")
-        else:
-            shutil.copyfile(source, directory / base)
-    return tuple(Module(directory / base, base) for base in sources)
+    sources = gather(vm_file, search)
+    (directory / vm_file.name).write_text(vm_file.text, encoding="utf-8")
+    for name, source in sources.items():
+        shutil.copyfile(source, directory / name)
+    return tuple(Module(directory / name, name) for name in (vm_file.name, *sources))
 
 
 def boot(platform: Platform, vm_file: VmFile, build: Path, search: Sequence[Path] = (),

@@ -18,8 +18,18 @@ vm "first" {
     kernel "hello.elf"     # kernel "other.elf"
     module "disk # 1.img"
 }
-vm "second" { kernel "hello.elf" }
+vm"second"{kernel"hello.elf"}
 """
+TRICKS = r'''
+vm "one" {
+    cmdline "a kernel" module "m1" "module \" module # a comment between
+        "m2" "vm" kernel "k1" cmdline "#" module "m3"
+    devices { serial } # "
+}
+my-vm "no" vm.x "no" vm { "no" xkernel "no"
+vm # first a comment
+    "two" { kernel "k1" module "m1" "kernel" "no"
+'''
 
 
 class FakePlatform(Platform):
@@ -55,6 +65,12 @@ def test_what_a_vm_file_names() -> None:
     assert vm_file.files == ["hello.elf", "disk # 1.img"]
 
 
+def test_names_are_what_follows_on_a_word() -> None:
+    vm_file = VmFile("a.vm", TRICKS)
+    assert vm_file.vms == ["one", "two"]
+    assert vm_file.files == ["m1", "m2", "k1", "m3"]
+
+
 def test_modules_in_order(build: Path, tmp_path: Path) -> None:
     stage_directory = tmp_path / "stage"
     stage_directory.mkdir()
@@ -87,6 +103,10 @@ def test_boot(build: Path) -> None:
     ('vm "x" { kernel "with space" }', "file names for the hypervisor"),
     ('vm "x" { kernel "a,b" }', "file names for the hypervisor"),
     ('vm "x" { kernel "../guest/hello.elf" }', "bare file name"),
+    ('vm "x" { kernel "hello.elf" module "m1" module "m2" }',
+     'names "m1", "m2", which are in none of: '),
+    (f'vm "x" {{ kernel "{"x" * 32}" }}', "1 to 31 letters"),
+    ('vm "x" { kernel "a.vm" }', 'names "a.vm", and is called so itself'),
     (" ".join(f'vm "{n}" {{ kernel "k{n}" }}' for n in range(160)), "names 160 files"),
 ])
 def test_files_that_cannot_be_staged(build: Path, text: str, message: str) -> None:
@@ -94,6 +114,12 @@ def test_files_that_cannot_be_staged(build: Path, text: str, message: str) -> No
         (build / "guest" / name).write_bytes(b"x")
     with pytest.raises(UserError, match=message):
         boot(FakePlatform(), VmFile("a.vm", text), build, [build])
+
+
+@pytest.mark.parametrize("name", ["a.txt", "vm", f"{'a' * 29}.vm", "a b.vm"])
+def test_a_vm_file_that_the_hypervisor_would_not_find(build: Path, name: str) -> None:
+    with pytest.raises(UserError, match="for the hypervisor|the hypervisor wants"):
+        boot(FakePlatform(), VmFile(name, 'vm "x" { kernel "hello.elf" }'), build)
 
 
 def test_no_hypervisor_yet(build: Path) -> None:
