@@ -40,12 +40,13 @@ endif
 GUEST_CFLAGS := -std=gnu11 -O1 -g -ffreestanding -fno-pic -mgeneral-regs-only -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fcf-protection=none $(WARN) -Iguest/lib -Ihv \
 	-Wno-interrupt-service-routine	# clang's; our handlers save all that they use
+HOST_CFLAGS := -std=gnu11 -O1 -g -fno-builtin $(WARN) -include grader/unit/host.h -Ihv
 LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings
 
 # Objects depend on a stamp of the flags, so that a change of them builds everything anew.
 FLAGS := $(BUILD)/.flags
-FLAGS_NOW := $(CC) $(HV_CFLAGS) $(GUEST_CFLAGS) $(LDFLAGS)
+FLAGS_NOW := $(CC) $(HV_CFLAGS) $(GUEST_CFLAGS) $(HOST_CFLAGS) $(LDFLAGS)
 $(shell mkdir -p $(BUILD); echo '$(FLAGS_NOW)' | cmp -s - $(FLAGS) || echo '$(FLAGS_NOW)' > $(FLAGS))
 
 # ---- The hypervisor ------------------------------------------------------------------------------
@@ -132,6 +133,16 @@ $(GUEST_ELF): $(BUILD)/guest/%.elf: $$(wildcard guest/$$*.S guest/$$*.c) $$(wild
 		$(filter guest/$*.S guest/$*.c,$^) \
 		$(if $(filter guest/%.c,$^),guest/lib/start$(call guest_bits,$*).S) -o $(new) $(done)
 
+# ---- On this computer ----------------------------------------------------------------------------
+# The hypervisor's own parser of VM files as a program: `scripts/run --check` needs it.
+
+all: $(BUILD)/vmcheck
+
+$(BUILD)/vmcheck: grader/host/vmcheck.c hv/load/vmfile.c hv/lib/printf.c hv/lib/string.c \
+		$(wildcard hv/lib/*.h) hv/load/vmfile.h hv/api.h grader/unit/host.h $(FLAGS)
+	$(call say,HOST  $<)
+	$(Q)$(CC) $(HOST_CFLAGS) $(filter %.c,$^) -o $(new) $(done)
+
 # ---- Set-up --------------------------------------------------------------------------------------
 # What a command needs besides gcc and make is looked for once, and installed if it is missing.
 
@@ -205,7 +216,7 @@ check: $(CHECKS:%=check-%) check-builds ## look for mistakes in the code without
 $(CHECKS:%=check-%): check-%: $(BUILD)/check/%
 $(CHECKS:%=$(BUILD)/check/%): | $(call ready_to,check)
 
-$(BUILD)/check/style: $(wildcard hv/* hv/*/* guest/* guest/*/* grader/unit/*) \
+$(BUILD)/check/style: $(wildcard hv/* hv/*/* guest/* guest/*/* grader/unit/* grader/host/*) \
 		grader/nestling/cli_style.py
 	$(call say,STYLE)
 	$(Q)scripts/style

@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import signal
+import subprocess
 import sys
 import termios
 import tty
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from nestling.boot import Options, VmFile, boot, find_file
+from nestling.boot import Options, VmFile, boot, gather
 from nestling.console import HYPERVISOR
 from nestling.emulator import Limits, Live, Reason, Result
 from nestling.errors import UserError
@@ -23,11 +24,21 @@ from nestling.symbols import Symbols, symbolize
 from nestling.witness import entry_failures
 
 ROOT = Path(__file__).resolve().parents[2]
+STATUS_UNSOUND = 1  # of --check
 STATUS_USAGE = 2
 STATUS_FAILED = 126
 GDB_PORT = 1234
 DEFAULT_SECONDS = 60.0
 FOREVER = 10.0 * 365 * 86400
+EPILOG = """\
+The exit status is that of the hypervisor's end line: the largest that a VM
+wrote to port 0xf4, at most 125, which also means that a VM crashed or was
+stopped; its line `stopped reason=` tells. 126: the hypervisor or the emulator
+failed, or the VM file is wrong. 2: wrong usage. With --check: 0 if all is well
+with the VM file and the files that it names, 1 if not.
+"""
+# The comment on top of the parser is the reference of the VM file's language.
+REFERENCE = re.compile(r"/\*\*\n \* @file vmfile\.h\n(.*?) \*/", re.DOTALL)
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
 LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
@@ -87,11 +98,11 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     words = argparse.ArgumentParser(
         prog="run", description="Boot the hypervisor with a VM file and show the console.",
-        epilog="The exit status is that of the hypervisor's end line: the largest that a VM wrote "
-               "to port 0xf4, at most 125, which also means that a VM crashed or was stopped; its "
-               "line `stopped reason=` tells. 126: the hypervisor or the emulator failed, or the "
-               "VM file is wrong. 2: wrong usage.")
+        epilog=f"{EPILOG}\n{vm_file_reference(ROOT / 'hv/load/vmfile.h')}",
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("file", metavar="FILE.vm", type=Path)
+    words.add_argument("--check", action="store_true",
+                       help="boot nothing: tell what is wrong with the VM file, or list its VMs")
     words.add_argument("--on", metavar="PLATFORM", choices=PLATFORMS,
                        help=f"{', '.join(PLATFORMS)} (default: kvm if it nests "
                             "here, else tcg; bochs-vmx if the variable TRACK is intel)")
@@ -114,17 +125,44 @@ def parser() -> argparse.ArgumentParser:
     return words
 
 
+def vm_file_reference(header: Path) -> str:
+    """What there is to know of VM files, for people; "" if the header is not there."""
+    try:
+        found = REFERENCE.match(header.read_text(encoding="utf-8"))
+    except OSError:
+        return ""
+    return re.sub(r"(?m)^ \* ?", "", found[1]) if found else ""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
     words = parser().parse_args(argv)
     try:
-        return run_file(words)
+        return check_file(words.file, words.build) if words.check else run_file(words)
     except UserError as error:
         print(f"run: {error}", file=sys.stderr)
         return STATUS_USAGE
     except BrokenPipeError:  # as in `run ... | head`
         sys.stdout = open(os.devnull, "w", encoding="utf-8")
         return STATUS_FAILED
+
+
+def check_file(path: Path, build: Path) -> int:
+    """Say what is wrong with a VM file, or show what is in it; the exit status."""
+    vm_file = VmFile.read(path)
+    program = build / "vmcheck"
+    if not program.is_file():
+        raise UserError(f"{program}: there is no checker of VM files yet; run `make`")
+    checked = subprocess.run([program, path], stdout=subprocess.PIPE, text=True, check=False)
+    if checked.returncode:
+        return checked.returncode
+    try:
+        gather(vm_file, [path.parent, build / "guest"])
+    except UserError as error:
+        print(f"run: {error}", file=sys.stderr)
+        return STATUS_UNSOUND
+    print(checked.stdout, end="")
+    return 0
 
 
 def run_file(words: argparse.Namespace) -> int:
@@ -188,8 +226,7 @@ def gdb_hint(port: int, build: Path, vm_file: VmFile, search: Sequence[Path]) ->
     """What to type in another terminal."""
     words = ["gdb", "-q", "-iex", "'set confirm off'", str(build / "hv.elf"),
              "-ex", f"'target remote localhost:{port}'"]
-    for name in vm_file.files:
-        path = find_file(name, search, vm_file.name)
+    for path in gather(vm_file, search).values():
         if path.suffix == ".elf":
             words += ["-ex", f"'add-symbol-file {path}'"]
     return f"waiting for gdb; in another terminal:\n    {' '.join(words)}"

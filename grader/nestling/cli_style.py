@@ -17,7 +17,7 @@ from nestling.errors import UserError
 from nestling.outline import Item, Outline, outline
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("hv", "guest", "grader/unit")
+FOLDERS = ("hv", "guest", "grader/unit", "grader/host")
 SUFFIXES = (".c", ".h", ".S", ".def", ".ld", ".syms", ".vm")
 
 TAB = 8

@@ -5,32 +5,37 @@
  *     file = vm { vm }
  *     vm   = "vm" NAME "{" { setting } "}"
  *
- * No two VMs have one name. Settings come in any order, each at most once in a VM, but for
- * `module`. A comment is what follows a # to the end of its line. These are the settings:
+ * No two VMs have one name. Settings come in any order, each at most once in a
+ * VM, but for `module`. A comment goes from # to the end of its line.
  *
- *     kernel NAME         the file to start: a Linux bzImage, a multiboot 1 kernel or an
- *                         ELF file; the file says which; every VM has one
+ *     kernel NAME         the file to start: a Linux bzImage, a multiboot 1 kernel
+ *                         or an ELF file; the file says which; every VM has one
  *     cmdline TEXT        its command line, passed as it is; default ""
- *     module NAME [TEXT]  a file for the kernel, and its string; default NAME; at most 16
+ *     module NAME [TEXT]  a file for the kernel, and its string; default NAME; at
+ *                         most 16
  *     memory SIZE         64K to 512G, a multiple of 4K; default 4M
  *     vcpus NUMBER        1 is all there is for now, and the default
- *     devices { DEVICE }  serial pic pit rtc keyboard screen exit; default all of them
- *     mode MODE           real, protected or long: how an ELF file starts, whatever it
- *                         says of itself; for a flat file, default long
- *     load ADDRESS        the kernel is a flat file that goes there, below the end of
- *                         memory; its first byte is the entry
+ *     devices "{" { DEVICE } "}"
+ *                         serial, pic, pit, rtc, keyboard, screen, exit, each at
+ *                         most once; default all of them
+ *     mode MODE           real, protected or long: how an ELF file starts,
+ *                         whatever it says of itself; a flat file, default long
+ *     load ADDRESS        the kernel is a flat file that goes there, below the end
+ *                         of memory; its first byte is the entry
  *     args NUMBER NUMBER  found in RDI and RSI at the start; default 0 0
- *     exits NUMBER        stop after so many exits, and show the registers; default never
- *     budget NUMBER       stop after so many TSC ticks; default never
- *     late ADDRESS SIZE   memory that is there once the guest touches it: 4K to 16M above
- *                         the other, both multiples of 4K; default none
- *     bare                emulate nothing: stop at the first exit, show the registers;
- *                         without devices and late
+ *     exits NUMBER        stop after so many exits, at least 1, and show the
+ *                         registers; default never
+ *     budget NUMBER       stop after so many TSC ticks, at least 1; default never
+ *     late ADDRESS SIZE   more memory, there once it is touched: 4K to 16M, and
+ *                         above the other; multiples of 4K; default none
+ *     bare                emulate nothing: stop at the first exit, and show the
+ *                         registers; with neither devices nor late
  *
  *     NAME    1 to 31 letters, digits and . _ + - in quotes; no paths
- *     TEXT    at most 255 printable ASCII characters in quotes; " is not among them
- *     NUMBER  decimal, or hexadecimal behind 0x; of 64 bits. So are SIZE and ADDRESS. Each
- *             may end in K, M or G: times 1024 once, twice or three times
+ *     TEXT    up to 255 printable ASCII characters but " in quotes; no escapes
+ *     NUMBER  decimal, or hexadecimal behind 0x, of 64 bits. So are SIZE and
+ *             ADDRESS, which is at most 512G. Each may end in K, M or G: so many
+ *             times 1024, 1024 * 1024, or 1024 * 1024 * 1024
  */
 #ifndef LOAD_VMFILE_H
 #define LOAD_VMFILE_H

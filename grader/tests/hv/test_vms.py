@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 
-from hv.conftest import Machine, observations, vm
+from hv.conftest import BUILD, Machine, observations, vm
+from nestling import cli_run
 
 M64 = 2**64
 SEED = 20240229
@@ -112,16 +114,29 @@ def test_random_guests_leave_nothing_behind(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("text, message", [
-    ("", 'test.vm:1:1: expected "vm", found the end of the file'),
-    ('vm "a" {\n  memory 5\n}', "test.vm:2:10: expected a multiple of 4K, found the number 5"),
+    ("", '1:1: expected "vm", found the end of the file'),
+    ('vm "a" {\n  memory 5\n}', "2:10: expected a multiple of 4K, found the number 5"),
     ('vm "a" {\n  kernel "hello.64.elf"\n  mode fast }',
-     'test.vm:3:8: expected real, protected or long, found the word "fast"'),
-    ('vm "a" { kernel "hello.64.elf" memory 100G }', "not enough host memory"),
-    ('vm "a" { kernel "hello.64.elf" memory 64K args 1 }', "expected a second number"),
+     '3:8: expected real, protected or long, found the word "fast"'),
+    ('vm "a" { kernel "hello.64.elf" memory 64K args 1 }',
+     '1:50: expected a second number, found "}"'),
+    ('vm "a" { kernel "hello.64.elf" late 0 4K }',
+     "1:32: expected late from 0x400000 on, the end of memory, found 0x0"),
 ])
-def test_a_bad_vm_file_is_refused_with_its_place(text: str, message: str) -> None:
+def test_a_bad_vm_file_is_refused_with_its_place(text: str, message: str, tmp_path: Path,
+                                                 capfd: pytest.CaptureFixture[str]) -> None:
+    """The same is said without booting."""
     result = Machine("tcg").run(text)
-    assert message in result.console
+    assert f"test.vm:{message}\n" in result.console
+    assert result.status == 126
+    (tmp_path / "test.vm").write_text(text)
+    assert cli_run.main(["--check", "--build", str(BUILD), str(tmp_path / "test.vm")]) == 1
+    assert capfd.readouterr().err == f"{tmp_path}/test.vm:{message}\n"
+
+
+def test_too_much_memory() -> None:
+    result = Machine("tcg").run('vm "a" { kernel "hello.64.elf" memory 100G }')
+    assert "not enough host memory" in result.console
     assert result.status == 126
 
 
