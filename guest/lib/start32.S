@@ -1,6 +1,6 @@
 /* The first instructions of a protected-mode guest in C: main(args), then end with its result. */
 	.section .text.start, "ax"
-	.globl	start
+	.weak	start			/* a guest may have its own */
 start:
 	push	%esi
 	push	%edi

@@ -134,7 +134,8 @@ static u64 choose_address(struct loader *l, struct setup_header *h, u64 size)
 
 	if (!h->relocatable_kernel)
 		return BZIMAGE_ADDR;
-	if (h->pref_address && place_is_ram(&l->places, h->pref_address, size))
+	if (h->pref_address && h->pref_address < GiB(4) &&
+	    place_is_ram(&l->places, h->pref_address, size))
 		return h->pref_address;
 	if (!align || align & (align - 1))
 		return PLACE_NONE;

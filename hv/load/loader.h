@@ -12,7 +12,7 @@
 
 #define LOADER_MAX_MODULES 16
 
-/** Files by number, 0 is the kernel and 1 the first module; and guest memory, all zeros at first. */
+/** Files by number, 0 is the kernel, 1 the first module; and guest memory, all zeros at first. */
 struct loader_io {
 	void *ctx;
 	/** Read exactly `size` bytes of a file. @return 0, or negative when they are not there */
