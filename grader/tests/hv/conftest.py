@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,17 @@ class Machine:
         self.isa = self.platform.isa
         self.model = model
 
-    def boot(self, text: str, words: str = "", **options: Any) -> Result:
-        """Run a VM file's text to whatever end."""
-        return boot(self.platform, VmFile("test.vm", text), BUILD,
+    def boot(self, text: str, words: str = "", search: Sequence[Path] = (),
+             **options: Any) -> Result:
+        """Run a VM file's text to whatever end; `search` has files beside the tiny guests."""
+        return boot(self.platform, VmFile("test.vm", text), BUILD, search,
                     options=Options(words=words, model=self.model, **options),
                     limits=Limits(seconds=300))
 
-    def run(self, text: str, words: str = "", **options: Any) -> Result:
+    def run(self, text: str, words: str = "", search: Sequence[Path] = (),
+            **options: Any) -> Result:
         """The same, to an orderly end."""
-        result = self.boot(text, words, **options)
+        result = self.boot(text, words, search, **options)
         assert result.reason is Reason.ENDED, f"{result.detail}\n{result.console}"
         return result
 
