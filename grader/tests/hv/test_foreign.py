@@ -17,9 +17,9 @@ HIGH = 0xFFFFFFFF80000000  # where a kernel may be linked, though it is loaded e
 Segment = tuple[int, bytes, int]  # address, contents, size in memory
 
 
-def segments() -> tuple[int, list[Segment]]:
-    """The entry point of guest/multiboot.32.c, and what is to be loaded."""
-    with (BUILD / "guest/multiboot.32.elf").open("rb") as file:
+def segments(guest: str = "multiboot.32") -> tuple[int, list[Segment]]:
+    """The entry point of a tiny guest, and what is to be loaded."""
+    with (BUILD / f"guest/{guest}.elf").open("rb") as file:
         elf = ELFFile(file)
         return elf["e_entry"], [(s["p_paddr"], s.data(), s["p_memsz"])
                                 for s in elf.iter_segments("PT_LOAD") if s["p_memsz"]]
@@ -148,6 +148,28 @@ def test_a_kernel_climbs_into_long_mode_by_itself(machine: Machine) -> None:
         "magic": "0x2badb002", "flags": "0x1245", "cr0": "0x80000011", "cr4": "0x20", "lm": "0x1",
         "efer": "0x500", "nx": "0x1", "efer.written": "0x1", "efer.back": "0x500",
         "xsave": "0x1", "osxsave.before": "0x0", **xsave, "wbinvd": "0x1", "invd": "0x1"}
+
+
+def bzimage() -> bytes:
+    """guest/linux.32.S behind a setup header (Linux, Documentation/arch/x86/boot.rst)."""
+    _, [(_, code, _)] = segments("linux.32")
+    setup = bytearray(3 * 512)
+    setup[0x1F1] = 2
+    struct.pack_into("<HBB4sH", setup, 0x1FE, 0xAA55, 0xEB, 0x66, b"HdrS", 0x20C)
+    setup[0x211] = 1  # LOADED_HIGH
+    struct.pack_into("<I", setup, 0x214, 0x100000)  # code32_start
+    struct.pack_into("<I", setup, 0x22C, 0x1FFFFF)  # initrd_addr_max
+    struct.pack_into("<I", setup, 0x238, 255)  # cmdline_size
+    return bytes(setup) + code
+
+
+def test_a_kernel_in_linux_format_gets_its_parameters(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "bzImage").write_bytes(bzimage())
+    (tmp_path / "initrd").write_bytes(b"root's files")
+    result = machine.run('vm "l" { kernel "bzImage" cmdline "root=x  y" module "initrd" }',
+                         search=[tmp_path])
+    assert result.status == 0, result.console
+    assert result.channels["A"] == "c=root=x  y\nr=root's files\nm=3\ne=4\n"
 
 
 def test_the_vm_file_overrules_the_kernel(machine: Machine) -> None:
