@@ -27,13 +27,11 @@ struct multiboot_info {
 	u32 framebuffer_pitch, framebuffer_width, framebuffer_height;
 	u8 framebuffer_bpp, framebuffer_type;
 #define FRAMEBUFFER_RGB	1
-	struct {
-		u8 field_position, mask_size;
-	} color[3];			/* red, green, blue */
+	u8 color_info[8];		/* position and size of red, green, blue; or 2 further */
 } __packed;
 
 static_assert(offsetof(struct multiboot_info, framebuffer_addr) == 88, "multiboot 1, 3.3");
-static_assert(offsetof(struct multiboot_info, color) == 110, "multiboot 1, 3.3");
+static_assert(offsetof(struct multiboot_info, color_info) == 110, "multiboot 1, 3.3");
 
 struct multiboot_module {
 	u32 mod_start, mod_end, string, reserved;
@@ -70,7 +68,10 @@ static void read_memory(const struct multiboot_info *mbi)
 static void read_screen(const struct multiboot_info *mbi)
 {
 	struct boot_screen *s = &boot_info.screen;
+	const u8 *color = mbi->color_info;
 
+	if (!color[1])		/* GRUB's compiler aligns its union: 112 for the manual's 110 */
+		color += 2;
 	s->graphics = mbi->framebuffer_type == FRAMEBUFFER_RGB;
 	s->start = hpa(mbi->framebuffer_addr);
 	s->pitch = mbi->framebuffer_pitch;
@@ -78,8 +79,8 @@ static void read_screen(const struct multiboot_info *mbi)
 	s->height = mbi->framebuffer_height;
 	s->bits = mbi->framebuffer_bpp;
 	for (u32 i = 0; i < ARRAY_SIZE(s->position); i++) {
-		s->position[i] = mbi->color[i].field_position;
-		s->size[i] = mbi->color[i].mask_size;
+		s->position[i] = color[2 * i];
+		s->size[i] = color[2 * i + 1];
 	}
 }
 

@@ -6,6 +6,7 @@
 
 #include "api.h"
 #include "boot/multiboot.h"
+#include "lib/printf.h"
 #include "lib/psf.h"
 #include "lib/string.h"
 #include "mm/pmm.h"
@@ -31,9 +32,14 @@ static const u8 vm_colours[] = { 0xf, 0xa, 0xb, 0xe, 0xd, 0xc };
 bool screen_on;
 static u16 cells[MAX_ROWS * MAX_COLUMNS];
 static u32 columns = MIN_COLUMNS, rows = MIN_ROWS;
-static u32 column, row;			/* where the next character goes; column can be `columns` */
-static u32 line_channel;		/* whose the present line is */
-static char names[HV_MAX_VMS + 1][HV_NAME_MAX];
+static u32 next_row;			/* below it all is blank; can be `rows` */
+
+/* The line that a channel writes. VMs take turns in the middle of a line; each has its own. */
+static struct line {
+	bool open;			/* begun, and not yet ended */
+	u32 row, column;		/* where the next character goes; column can be `columns` */
+	char name[HV_NAME_MAX + 2];	/* what it begins with: "name: " */
+} lines[HV_MAX_VMS + 1];
 
 /* ---- Drawing -------------------------------------------------------------------------------- */
 
@@ -98,56 +104,68 @@ static void set_cell(u32 index, u16 value)
 		draw(index);
 }
 
-/* A framebuffer scrolls in leaps, which takes fewer of them. */
-static void new_line(void)
+/* Make room at the bottom. A framebuffer scrolls in leaps, which takes fewer of them. */
+static void scroll(void)
 {
 	u32 leap = boot_info.screen.graphics ? rows / 4 : 1;
 	u32 total = columns * rows;
 
-	column = 0;
-	if (++row < rows)
-		return;
-	row -= leap;
 	for (u32 i = 0; i < total; i++)
 		set_cell(i, i + leap * columns < total ? cells[i + leap * columns] : BLANK);
+	for (u32 i = 0; i < ARRAY_SIZE(lines); i++) {
+		lines[i].open = lines[i].open && lines[i].row >= leap;
+		lines[i].row -= leap;
+	}
+	next_row -= leap;
 }
 
-static void put(u32 colour, char c)
+static void open_line(struct line *l)
 {
-	if (c == '\n') {
-		new_line();
-	} else if (c == '\t') {
-		column = (u32)ROUND_UP(column + 1, 8);
-	} else if (c == '\b') {
-		column -= column > 0;
-	} else if ((u8)c >= ' ') {
-		if (column >= columns)
-			new_line();
-		set_cell(row * columns + column++, (u16)(colour << 8 | ((u8)c < 0x7f ? c : '?')));
+	if (next_row == rows)
+		scroll();
+	l->open = true;
+	l->row = next_row++;
+	l->column = 0;
+}
+
+static void put_glyph(struct line *l, u32 colour, char c)
+{
+	if (l->column >= columns)
+		open_line(l);
+	set_cell(l->row * columns + l->column++, (u16)(colour << 8 | ((u8)c < 0x7f ? c : '?')));
+}
+
+static void put(u32 channel, char c)
+{
+	u32 colour = channel ? vm_colours[(channel - 1) % ARRAY_SIZE(vm_colours)] : HOST_COLOUR;
+	struct line *l = &lines[channel];
+
+	if ((u8)c < ' ' && c != '\n' && c != '\t' && c != '\b')
+		return;
+	if (!l->open) {
+		open_line(l);
+		for (const char *name = l->name; *name && c != '\n'; name++)
+			put_glyph(l, colour, *name);
 	}
+	if (c == '\n')
+		l->open = false;
+	else if (c == '\t')
+		l->column = (u32)ROUND_UP(l->column + 1, 8);
+	else if (c == '\b')
+		l->column -= l->column > 0;
+	else
+		put_glyph(l, colour, c);
 }
 
 void screen_name(u32 channel, const char *name)
 {
-	strlcpy(names[channel], name, sizeof(names[channel]));
+	snprintf(lines[channel].name, sizeof(lines[channel].name), "%s: ", name);
 }
 
 void screen_write(u32 channel, const char *text, size_t size)
 {
-	u32 colour = channel ? vm_colours[(channel - 1) % ARRAY_SIZE(vm_colours)] : HOST_COLOUR;
-
-	for (size_t i = 0; i < size; i++) {
-		if (channel != line_channel && column)
-			new_line();
-		line_channel = channel;
-		if (channel && !column && text[i] != '\n' && text[i] != '\r') {
-			for (const char *name = names[channel]; *name; name++)
-				put(colour, *name);
-			put(colour, ':');
-			put(colour, ' ');
-		}
-		put(colour, text[i]);
-	}
+	for (size_t i = 0; i < size; i++)
+		put(channel, text[i]);
 }
 
 /* ---- Taking it over ------------------------------------------------------------------------- */

@@ -4,7 +4,8 @@
  * framebuffer and a font, if the boot loader set one up. The word `screen` on the command line
  * turns it on.
  *
- * A VM's lines begin with its name and have its colour; a change of the channel begins a new line.
+ * A VM's lines begin with its name and have its colour. A line that is not complete when another
+ * channel writes goes on where it is.
  */
 #ifndef CORE_SCREEN_H
 #define CORE_SCREEN_H
@@ -23,7 +24,7 @@ void screen_init(void);
 /** To be called behind paging_init(): the new page tables get the framebuffer. */
 void screen_map(void);
 
-/** How lines of a channel begin from now on; a change of `name` later is not seen. */
+/** The name with which the lines of a channel begin from now on; it is copied. */
 void screen_name(u32 channel, const char *name);
 
 /** Write to a channel, as console_write() does. Only while screen_on. */
