@@ -155,7 +155,7 @@ $(BUILD)/.setup-%: scripts/setup $(BUILD)/.python
 # Another Python may lack what the last one had.
 $(shell echo '$(PYTHON)' | cmp -s - $(BUILD)/.python || echo '$(PYTHON)' > $(BUILD)/.python)
 
-setup: $(call ready_to,grade test check) ## install what the other commands need
+setup: $(call ready_to,grade test check iso) ## install what the other commands need
 
 # ---- Commands ------------------------------------------------------------------------------------
 
@@ -179,6 +179,10 @@ run: all $(call ready_to,grade) ## boot a VM file: VM=guest/vm/hello.vm [ON=boch
 image: all $(call ready_to,grade) ## make a disk image for Bochs or a PC: VM=guest/vm/hello.vm
 	$(call given,VM)$(Q)scripts/mkimage --hv $(BUILD)/hv32.elf \
 		-o $(BUILD)/$(basename $(notdir $(VM))).img '$(VM)'
+
+iso: all $(call ready_to,iso) ## make a CD or USB stick for a spare PC [OUT=nestling.iso]
+	$(Q)scripts/mkiso --hv $(BUILD)/hv32.elf -o '$(or $(OUT),nestling.iso)' \
+		--default greeting guest/vm
 
 bench: all $(call ready_to,grade) ## count what an exit costs [JSON=figures.json]
 	$(Q)$(PYTHON) -m nestling.cli_bench --build '$(BUILD)' $(call options,JSON)
@@ -271,7 +275,7 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile $(wildcard project.mk) | \
 	while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
 
-.PHONY: all guests setup grade run image bench test check $(CHECKS:%=check-%) check-builds \
+.PHONY: all guests setup grade run image iso bench test check $(CHECKS:%=check-%) check-builds \
 	$(BUILDS) clean help
 
 -include $(HV_OBJ:.o=.d) $(BREAK_OBJ:.o=.d)
