@@ -39,3 +39,20 @@ void bus_port_access(struct bus *bus, u16 port, u8 size, bool in, u32 *value)
 		}
 	}
 }
+
+void bus_bytes_access(const struct bus_bytes *bytes, void *dev, u16 offset, u8 size, bool in,
+		      u32 *value)
+{
+	u32 seen = 0;
+
+	for (u16 i = 0; i < size; i++) {
+		bool ours = offset + i < bytes->ports;
+
+		if (in)
+			seen |= (u32)(ours ? bytes->read(dev, offset + i) : 0xff) << 8 * i;
+		else if (ours)
+			bytes->write(dev, offset + i, (u8)(*value >> 8 * i));
+	}
+	if (in)
+		*value = seen;
+}

@@ -7,7 +7,7 @@
 
 #include "lib/types.h"
 
-#define BUS_MAX_PORTS 16	/* ranges */
+#define BUS_MAX_PORTS 32	/* ranges */
 
 /**
  * One access to a device.
@@ -33,5 +33,16 @@ int bus_claim(struct bus *bus, u16 first, u16 count, bus_handler handler, void *
 
 /** An IN or OUT of the guest. @param value  OUT: what it wrote; IN: the answer goes here */
 void bus_port_access(struct bus *bus, u16 port, u8 size, bool in, u32 *value);
+
+/** A device whose registers are bytes; `offset` is below `ports`. */
+struct bus_bytes {
+	u16 ports;
+	u8 (*read)(void *dev, u16 offset);
+	void (*write)(void *dev, u16 offset, u8 v);
+};
+
+/** Its bus_handler: a wide access is one to each port in turn; beyond the last there is nothing. */
+void bus_bytes_access(const struct bus_bytes *bytes, void *dev, u16 offset, u8 size, bool in,
+		      u32 *value);
 
 #endif
