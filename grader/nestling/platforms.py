@@ -113,7 +113,7 @@ class Qemu(Platform):
         if QBOOT.exists():
             argv += ["-bios", str(QBOOT)]
         if icount:
-            argv += ["-icount", "shift=0,sleep=off"]
+            argv += ["-icount", "shift=0,sleep=off", "-rtc", "base=2000-01-01,clock=vm"]
         if job.witness and self.has_witness:
             # The log is for instructions in a range where none are. The VM exits stay in it.
             argv += ["-d", "in_asm", "-dfilter", "0xfffffffffffff000+0x10", "-D", LOG]
@@ -189,7 +189,7 @@ class Bochs(Platform):
                       log=directory / LOG, keep=is_bochs_news, explain=explain_bochs,
                       monitor=BochsDebugger(directory, job.instructions, self.guest_faults,
                                             directory / LOG if job.witness else None),
-                      env={"TERM": "dumb"})
+                      env={"TERM": "dumb", "TZ": "UTC"})
 
 
 class BochsVmx(Bochs):
@@ -250,7 +250,7 @@ info: action=report
 debug: action=ignore{", cpu0=report" if witness else ""}
 com1: enabled=1, mode=file, dev={SERIAL}
 port_e9_hack: enabled=1
-clock: sync=none, time0=946681200
+clock: sync=none, time0=946684800
 cpu: model={model}, count=1, ips=50000000, reset_on_triple_fault=0
 """
 

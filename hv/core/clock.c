@@ -109,6 +109,7 @@ u64 clock_tsc(u64 ns)
 #define RTC_B_BINARY	BIT(2)
 #define RTC_B_24H	BIT(1)
 #define HOUR_PM		0x80
+#define RTC_CENTURY	0x32		/* on nearly every PC */
 
 static u8 rtc_read(u8 reg)
 {
@@ -141,11 +142,15 @@ static u64 days(u32 year, u32 month, u32 day)
 
 u64 clock_wall(void)
 {
+	u32 century;
 	u64 at;
 
 	for (u32 looks = 0; rtc_read(RTC_A) & RTC_A_UIP && looks < PATIENCE; looks++)
 		pause();
-	at = days(2000 + rtc_number(rtc_read(9)), rtc_number(rtc_read(8)),
+	century = rtc_number(rtc_read(RTC_CENTURY));
+	if (century < 19 || century > 21)
+		century = 20;
+	at = days(century * 100 + rtc_number(rtc_read(9)), rtc_number(rtc_read(8)),
 		  rtc_number(rtc_read(7)));
 	return at * 86400 + rtc_hour() * 3600 + rtc_number(rtc_read(2)) * 60 +
 	       rtc_number(rtc_read(0));

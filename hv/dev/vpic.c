@@ -288,6 +288,18 @@ bool vpic_wants(const struct vpic *p)
 	return wanted(&p->chip[MASTER]);
 }
 
+static bool lets_through(const struct vpic_chip *c, u8 line)
+{
+	return c->step == STEP_READY && !(c->imr & bit(line));
+}
+
+bool vpic_open(const struct vpic *p, u8 irq)
+{
+	if (irq < 8)
+		return lets_through(&p->chip[MASTER], irq);
+	return lets_through(&p->chip[SLAVE], irq % 8) && lets_through(&p->chip[MASTER], CASCADE);
+}
+
 u8 vpic_acknowledge(struct vpic *p)
 {
 	struct vpic_chip *master = &p->chip[MASTER], *slave = &p->chip[SLAVE];

@@ -69,6 +69,12 @@ static inline bool vpic_idle(const struct vpic *p)
 bool vpic_wants(const struct vpic *p);
 
 /**
+ * Would a request of this line get through, if nothing were in service? Not while it is masked, or
+ * a chip waits for its first ICW1.
+ */
+bool vpic_open(const struct vpic *p, u8 irq);
+
+/**
  * The CPU's INTA cycle: the request of highest priority goes into service. If there is none any
  * more, it's a spurious IRQ 7, or IRQ 15 if the slave has asked and has none; 0xff if the guest
  * has told the master of a slave that isn't there.

@@ -266,7 +266,7 @@ static void parse_name(struct parser *p, char *out, const char *what)
 	} else if (!is_name(p->word)) {
 		snprintf(expected, sizeof(expected), "%s of letters, digits and . _ + -", what);
 	} else if (strlen(p->word) >= VMFILE_NAME_MAX) {
-		snprintf(expected, sizeof(expected), "%s of at most %u characters", what,
+		snprintf(expected, sizeof(expected), "%s of at most %d characters", what,
 			 VMFILE_NAME_MAX - 1);
 	} else {
 		strlcpy(out, p->word, VMFILE_NAME_MAX);

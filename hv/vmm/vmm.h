@@ -9,10 +9,13 @@
 #include "api.h"
 #include "dev/bus.h"
 #include "dev/vpic.h"
+#include "dev/vpit.h"
 #include "dev/vuart.h"
 #include "load/loader.h"
 #include "load/vmfile.h"
 
+/** The largest exit status of a VM; also of one that crashed, or was stopped. */
+#define VMM_STATUS_MAX 125
 /** Exit status when the VM file can't be used. */
 #define VMM_STATUS_BAD_FILE 126
 
@@ -22,7 +25,9 @@ struct vmm_vm {
 	const struct vmfile_vm *config;	/**< what the VM file says */
 	struct bus bus;
 	struct vpic pic;
+	struct vpit pit;
 	struct vuart uart;
+	u64 due;			/**< hv_clock() at which a device wants something */
 	bool ended;
 	const char *reason;		/**< why it ended */
 	u32 status;			/**< what it wrote to port 0xf4 */
@@ -31,6 +36,29 @@ struct vmm_vm {
 
 /** Run the VMs of the first module that is a VM file. @return the exit status */
 unsigned int vmm_main(void);
+
+/** The VM is over: its loop ends. `reason` is a word for people and the grader. */
+void vmm_end(struct vmm_vm *vm, const char *reason);
+/** @return the VM of this index in the VM file, if it runs; else NULL */
+struct vmm_vm *vmm_running(u32 index);
+
+/* pc.c: the board of a VM, which is a PC of about 1990 */
+
+/** Give the VM the devices that its description asks for. @return -ENOSPC, -EEXIST */
+int pc_init(struct vmm_vm *vm);
+/** The timer hypercall's time has come: IRQ 0. */
+void pc_tick(struct vmm_vm *vm);
+/** HV_EXIT_ALARM: a device's time has come. */
+void pc_alarm(struct vmm_vm *vm);
+/** What the interrupt controller wants becomes an event, once the guest can take it. */
+void pc_interrupt(struct vmm_vm *vm);
+/** HLT: wait for an interrupt. @return false: none can come */
+bool pc_halt(struct vmm_vm *vm);
+
+/* report.c */
+
+/** Say how the VM ended, after the exit `x`: why, its registers, what was on its screen. */
+void report_end(const struct vmm_vm *vm, const struct hv_exit *x);
 
 /* selftest.c */
 

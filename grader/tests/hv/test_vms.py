@@ -171,3 +171,12 @@ def test_the_control_block_before_an_entry(machine: Machine) -> None:
     info = int(re.findall(rf"^see {name}=0x(\w+)$", result.console, re.MULTILINE)[0], 16)
     # An exception comes again by itself on AMD, where EXITINTINFO does not have it on TCG.
     assert info in (0, 0x80000306) if machine.platform.key == "tcg" else info == 0x80000306
+
+
+def test_a_guest_lives_by_the_timer_of_a_pc(machine: Machine) -> None:
+    """Its ticks take as long as its own measurement says; and a HLT that nothing ends is told."""
+    result = machine.run(vm("a", "ticks.64", memory="2M", args="20 1193"))
+    seen = {key: int(value, 16) for key, value in observations(result.channels["A"]).items()}
+    assert (seen["first"], seen["count"]) == (1, 20)
+    assert 990 < seen["per_mille"] < 1010
+    assert "vm a stopped reason=halt" in result.console

@@ -1,0 +1,150 @@
+/*
+ * See vmm.h. The board of a VM: which devices it has, where their ports are and where their lines
+ * go, and when one of them will want something.
+ */
+#include "vmm/vmm.h"
+
+#define EXIT_PORT	0xf4	/* a guest ends its VM by writing its status here */
+#define NEVER		UINT64_MAX
+
+/* Lines of the interrupt controllers */
+#define IRQ_TIMER	0
+
+/* ---- Lines and time ------------------------------------------------------------------------- */
+
+static u64 now(void *ctx)
+{
+	return hv_clock();
+}
+
+void pc_tick(struct vmm_vm *vm)
+{
+	vpic_line(&vm->pic, IRQ_TIMER, true);
+	vpic_line(&vm->pic, IRQ_TIMER, false);
+}
+
+/* Something has changed: a register of a device, or the time. */
+static void settle(struct vmm_vm *vm)
+{
+	u64 time = hv_clock(), due;
+
+	if (vpit_tick(&vm->pit, time))
+		pc_tick(vm);
+	due = vpit_next(&vm->pit);
+	if (due != vm->due)
+		hv_vcpu_alarm(vm->id, 0, due);
+	vm->due = due;
+}
+
+void pc_alarm(struct vmm_vm *vm)
+{
+	vm->due = NEVER;
+	settle(vm);
+}
+
+void pc_interrupt(struct vmm_vm *vm)
+{
+	struct hv_event e = { .type = HV_EVENT_INTR };
+
+	if (vpic_wants(&vm->pic) && hv_vcpu_ready(vm->id, 0) == 1) {
+		e.vector = vpic_acknowledge(&vm->pic);
+		hv_vcpu_inject(vm->id, 0, &e);
+	}
+}
+
+/* When an interrupt may come, as far as the interrupt controller lets it through. */
+static u64 next_interrupt(const struct vmm_vm *vm)
+{
+	u64 due = NEVER;
+
+	if (vpic_open(&vm->pic, IRQ_TIMER))
+		due = vpit_next(&vm->pit);
+	return due;
+}
+
+bool pc_halt(struct vmm_vm *vm)
+{
+	if (hv_vcpu_ready(vm->id, 0) != 1)
+		return false;
+	while (!vpic_wants(&vm->pic)) {
+		u64 due = next_interrupt(vm);
+
+		if (due == NEVER)
+			return false;
+		if (hv_vcpu_sleep(vm->id, 0, due))
+			break;		/* hv_vcpu_stop() */
+		settle(vm);
+	}
+	return true;
+}
+
+/* ---- Ports ---------------------------------------------------------------------------------- */
+
+static void serial_send(void *ctx, char c)
+{
+	const struct vmm_vm *vm = ctx;
+
+	hv_console_write((u32)vm->id, &c, 1);
+}
+
+static void exit_port(void *dev, u16 offset, u8 size, bool in, u32 *value)
+{
+	struct vmm_vm *vm = dev;
+
+	if (in) {
+		*value = 0;
+		return;
+	}
+	vm->status = *value < VMM_STATUS_MAX ? *value : VMM_STATUS_MAX;
+	vmm_end(vm, "exit");
+}
+
+/* A device's handler, with a look at lines and time behind it. */
+#define SETTLING(name, access, member) \
+	static void name(void *dev, u16 offset, u8 size, bool in, u32 *value) \
+	{ \
+		struct vmm_vm *vm = dev; \
+		access(&vm->member, offset, size, in, value); \
+		settle(vm); \
+	}
+SETTLING(timer, vpit_access, pit)
+SETTLING(speaker, vpit_speaker_access, pit)
+#undef SETTLING
+
+/* Whose ports they are: a device's, or the VM's for a handler above. The most used ones first. */
+#define THE(member) offsetof(struct vmm_vm, member)
+#define THE_VM 0
+
+static const struct {
+	enum vmfile_device device;
+	u16 first, count;
+	bus_handler handler;
+	u32 dev;		/* offset in struct vmm_vm */
+} ports[] = {
+	{ VMFILE_SERIAL, VUART_PORT, VUART_PORTS, vuart_access, THE(uart) },
+	{ VMFILE_PIC, VPIC_MASTER, VPIC_PORTS, vpic_master_access, THE(pic) },
+	{ VMFILE_PIC, VPIC_SLAVE, VPIC_PORTS, vpic_slave_access, THE(pic) },
+	{ VMFILE_PIC, VPIC_ELCR, VPIC_PORTS, vpic_elcr_access, THE(pic) },
+	{ VMFILE_PIT, VPIT_PORT, VPIT_PORTS, timer, THE_VM },
+	{ VMFILE_PIT, VPIT_SPEAKER, 1, speaker, THE_VM },
+	{ VMFILE_EXIT, EXIT_PORT, 1, exit_port, THE_VM },
+};
+
+int pc_init(struct vmm_vm *vm)
+{
+	u32 devices = vm->config->devices;
+	int err = 0;
+
+	vm->due = NEVER;
+	vpic_reset(&vm->pic);
+	vm->pit.now = now;
+	vpit_reset(&vm->pit);
+	vm->uart.send = serial_send;
+	vm->uart.ctx = vm;
+	for (u32 i = 0; i < ARRAY_SIZE(ports) && !err; i++) {
+		if (devices & ports[i].device)
+			err = bus_claim(&vm->bus, ports[i].first, ports[i].count, ports[i].handler,
+					(u8 *)vm + ports[i].dev);
+	}
+	return err;
+}
