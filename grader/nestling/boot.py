@@ -34,7 +34,7 @@ class VmFile:
     def read(cls, path: Path) -> VmFile:
         """Raises UserError if there is no such file, or it is no text."""
         try:
-            return cls(path.name, path.read_text(encoding="utf-8"))
+            return cls(path.name, path.read_bytes().decode())  # each byte is a column
         except OSError as error:
             raise UserError(f"{path}: {error.strerror}") from None
         except UnicodeDecodeError:
@@ -116,7 +116,7 @@ def gather(vm_file: VmFile, search: Sequence[Path]) -> dict[str, Path]:
 def stage(vm_file: VmFile, search: Sequence[Path], directory: Path) -> tuple[Module, ...]:
     """Put the VM file and the files it names into `directory`, as multiboot modules."""
     sources = gather(vm_file, search)
-    (directory / vm_file.name).write_text(vm_file.text, encoding="utf-8")
+    (directory / vm_file.name).write_bytes(vm_file.text.encode())
     for name, source in sources.items():
         shutil.copyfile(source, directory / name)
     return tuple(Module(directory / name, name) for name in (vm_file.name, *sources))

@@ -128,6 +128,15 @@ def test_no_hypervisor_yet(build: Path) -> None:
         boot(FakePlatform(), VmFile("a.vm", ""), build)
 
 
+def test_the_hypervisor_gets_the_very_bytes(build: Path, tmp_path: Path) -> None:
+    """Else the places in its messages would be others than those in the file."""
+    data = b'vm "x" {\r\n\rkernel "hello.elf" } # \xc3\xa4\n'
+    (tmp_path / "a.vm").write_bytes(data)
+    (tmp_path / "stage").mkdir()
+    modules = stage(VmFile.read(tmp_path / "a.vm"), [build / "guest"], tmp_path / "stage")
+    assert modules[0].path.read_bytes() == data
+
+
 def test_files_that_are_no_vm_files(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nope.vm: No such file"):
         VmFile.read(tmp_path / "nope.vm")
