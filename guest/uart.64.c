@@ -15,7 +15,7 @@ static void put(u16 reg, u64 v) { outb(COM1 + reg, (u8)v); }
 int main(u64 nonce, u64 seed);
 int main(u64 nonce, u64 seed)
 {
-	u8 before[8], after[8], low, high, lcr;
+	u8 before[8], after[8], low, high, lcr, mcr;
 
 	for (u16 reg = 0; reg < 8; reg++)
 		before[reg] = get(reg);
@@ -24,7 +24,10 @@ int main(u64 nonce, u64 seed)
 	put(MSR, seed >> 8);		/* these two can't be written */
 	put(LSR, seed >> 8);
 	put(MCR, seed);
-	put(FCR, 0xc7);
+	mcr = get(MCR);
+	put(MCR, 0);			/* its bit 4 is loopback: nothing is sent */
+	get(MSR);			/* the next one says no more that something has changed */
+	put(FCR, 0xc6);			/* without bit 0, the others don't count */
 	put(IER, nonce);
 	put(LCR, LCR_8N1 | DLAB);
 	put(IER, nonce >> 24);		/* the divisor */
@@ -40,7 +43,7 @@ int main(u64 nonce, u64 seed)
 	observe("rbr", after[THR]);
 	observe("iir", after[FCR]);
 	observe("lcr", after[LCR]);
-	observe("mcr", after[MCR]);
+	observe("mcr", mcr);
 	observe("lsr", after[LSR]);
 	observe("msr", after[MSR]);
 	observe("scr", after[SCR]);
