@@ -309,7 +309,8 @@ int hv_vcpu_ready(int vm, u32 index);
 int hv_vcpu_alarm(int vm, u32 index, u64 when);
 /**
  * For a vCPU that halts: let others run until hv_clock() is `until`, or hv_vcpu_stop() is called.
- * It does not count as the vCPU's work. UINT64_MAX: for ever. @return -ENOENT, -EBUSY
+ * It does not count as the vCPU's work. UINT64_MAX: for ever.
+ * @return 1 if it shall stop, else 0; -ENOENT, -EBUSY
  */
 int hv_vcpu_sleep(int vm, u32 index, u64 until);
 /**

@@ -132,7 +132,8 @@ def boot(platform: Platform, vm_file: VmFile, build: Path, search: Sequence[Path
     hv = build / "hv32.elf"
     if not hv.is_file():
         raise UserError(f"{hv}: there is no hypervisor yet; run `make`")
-    words = " ".join((["trace=exits"] if options.trace else []) + options.words.split())
+    words = " ".join((["trace=exits"] if options.trace else [])
+                     + (["input"] if live.stdin is not None else []) + options.words.split())
     with staging() as directory:
         job = Job(hv, build / "boot" / "bootsect.bin",
                   stage(vm_file, [*search, build / "guest"], directory), words,

@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import termios
@@ -240,7 +241,7 @@ def keyboard(platform: Platform) -> Iterator[int | None]:
     except (AttributeError, ValueError, OSError):
         yield None
         return
-    if not platform.takes_input:
+    if not platform.takes_input or is_null(descriptor):
         yield None
     elif not os.isatty(descriptor):
         yield descriptor
@@ -251,6 +252,11 @@ def keyboard(platform: Platform) -> Iterator[int | None]:
             yield descriptor
         finally:
             termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def is_null(descriptor: int) -> bool:
+    """Is that /dev/null, or another device that nobody types on?"""
+    return stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor)
 
 
 @contextmanager

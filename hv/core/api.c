@@ -296,7 +296,7 @@ int hv_vcpu_sleep(int id, u32 index, u64 until)
 	v->running = true;
 	vcpu_sleep(v, clock_tsc(until));
 	v->running = false;
-	return 0;
+	return v->stop;
 }
 
 int hv_vcpu_run(int id, u32 index, struct hv_exit *exit)

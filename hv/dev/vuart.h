@@ -34,6 +34,12 @@ void vuart_access(void *dev, u16 offset, u8 size, bool in, u32 *value);
 /** A character comes in. @return false: it's lost, since there is no room or nobody listens */
 bool vuart_receive(struct vuart *u, u8 c);
 
+/** Would a character that comes in be kept? */
+static inline bool vuart_room(const struct vuart *u)
+{
+	return u->count < (u->fcr ? VUART_FIFO : 1);
+}
+
 /** Not for the VMM: vuart_irq() of a UART that is awake. */
 bool vuart_awake_irq(const struct vuart *u);
 

@@ -6,9 +6,11 @@
 
 #define EXIT_PORT	0xf4	/* a guest ends its VM by writing its status here */
 #define NEVER		UINT64_MAX
+#define POLL_NS		5000000	/* between two looks at what somebody types */
 
 /* Lines of the interrupt controllers */
 #define IRQ_TIMER	0
+#define IRQ_SERIAL	4
 
 /* ---- Lines and time ------------------------------------------------------------------------- */
 
@@ -23,14 +25,23 @@ void pc_tick(struct vmm_vm *vm)
 	vpic_line(&vm->pic, IRQ_TIMER, false);
 }
 
+static u64 earlier(u64 a, u64 b)
+{
+	return a < b ? a : b;
+}
+
 /* Something has changed: a register of a device, or the time. */
 static void settle(struct vmm_vm *vm)
 {
 	u64 time = hv_clock(), due;
 
+	if (vm->listens)
+		input_poll(vm);
 	if (vpit_tick(&vm->pit, time))
 		pc_tick(vm);
 	due = vpit_next(&vm->pit);
+	if (vm->listens)
+		due = earlier(due, time + POLL_NS);
 	if (due != vm->due)
 		hv_vcpu_alarm(vm->id, 0, due);
 	vm->due = due;
@@ -42,10 +53,18 @@ void pc_alarm(struct vmm_vm *vm)
 	settle(vm);
 }
 
+static void serial_line(struct vmm_vm *vm)
+{
+	if (vuart_irq_fell(&vm->uart))
+		vpic_line(&vm->pic, IRQ_SERIAL, false);
+	vpic_line(&vm->pic, IRQ_SERIAL, vuart_irq(&vm->uart));
+}
+
 void pc_interrupt(struct vmm_vm *vm)
 {
 	struct hv_event e = { .type = HV_EVENT_INTR };
 
+	serial_line(vm);
 	if (vpic_wants(&vm->pic) && hv_vcpu_ready(vm->id, 0) == 1) {
 		e.vector = vpic_acknowledge(&vm->pic);
 		hv_vcpu_inject(vm->id, 0, &e);
@@ -59,6 +78,8 @@ static u64 next_interrupt(const struct vmm_vm *vm)
 
 	if (vpic_open(&vm->pic, IRQ_TIMER))
 		due = vpit_next(&vm->pit);
+	if (vpic_open(&vm->pic, IRQ_SERIAL) && vm->listens)
+		due = earlier(due, hv_clock() + POLL_NS);
 	return due;
 }
 
@@ -66,16 +87,18 @@ bool pc_halt(struct vmm_vm *vm)
 {
 	if (hv_vcpu_ready(vm->id, 0) != 1)
 		return false;
-	while (!vpic_wants(&vm->pic)) {
+	for (;;) {
 		u64 due = next_interrupt(vm);
 
+		serial_line(vm);
+		if (vpic_wants(&vm->pic))
+			return true;
 		if (due == NEVER)
 			return false;
 		if (hv_vcpu_sleep(vm->id, 0, due))
-			break;		/* hv_vcpu_stop() */
+			return true;	/* to its end, by hv_vcpu_stop() */
 		settle(vm);
 	}
-	return true;
 }
 
 /* ---- Ports ---------------------------------------------------------------------------------- */
@@ -136,6 +159,7 @@ int pc_init(struct vmm_vm *vm)
 	int err = 0;
 
 	vm->due = NEVER;
+	vm->listens = devices & VMFILE_SERIAL && hv_console_read(NULL, 0) >= 0;
 	vpic_reset(&vm->pic);
 	vm->pit.now = now;
 	vpit_reset(&vm->pit);

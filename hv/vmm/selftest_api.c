@@ -126,7 +126,7 @@ static void vcpus(int vm)
 	EXPECT(hv_vcpu_setstate(vm, 0, &state, HV_STATE_FPU), -EINVAL);
 
 	EXPECT(hv_vcpu_stop(vm, 0), 0);
-	EXPECT(hv_vcpu_sleep(vm, 0, ~0ull), 0);	/* does not, as it shall stop */
+	EXPECT(hv_vcpu_sleep(vm, 0, ~0ull), 1);	/* does not, as it shall stop */
 	EXPECT(hv_vcpu_run(vm, 0, &exit), 0);
 	expect("a stopped vCPU's exit", exit.reason, HV_EXIT_STOPPED);
 	EXPECT(hv_vcpu_alarm(vm, 0, hv_clock()), 0);

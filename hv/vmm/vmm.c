@@ -90,6 +90,8 @@ static void vcpu_thread(u64 arg)
 	struct vmm_vm *vm = &vms[arg];
 	struct hv_exit x = { .reason = HV_EXIT_UNKNOWN };
 
+	if (vm->listens)
+		pc_alarm(vm);
 	while (!vm->ended) {
 		if (hv_vcpu_run(vm->id, 0, &x)) {
 			fail(vm, "error");
@@ -103,7 +105,7 @@ static void vcpu_thread(u64 arg)
 			vmm_end(vm, hv_exit_name(x.reason));
 		else
 			handle(vm, &x);
-		if (!vpic_idle(&vm->pic))
+		if (!pc_idle(vm))
 			pc_interrupt(vm);
 	}
 	report_end(vm, &x);

@@ -27,6 +27,7 @@ struct vmm_vm {
 	struct vpic pic;
 	struct vpit pit;
 	struct vuart uart;
+	bool listens;			/**< somebody may type for this VM */
 	u64 due;			/**< hv_clock() at which a device wants something */
 	bool ended;
 	const char *reason;		/**< why it ended */
@@ -50,10 +51,20 @@ int pc_init(struct vmm_vm *vm);
 void pc_tick(struct vmm_vm *vm);
 /** HV_EXIT_ALARM: a device's time has come. */
 void pc_alarm(struct vmm_vm *vm);
+/** Quick: can no device want an interrupt? */
+static inline bool pc_idle(const struct vmm_vm *vm)
+{
+	return vpic_idle(&vm->pic) & !vm->uart.awake;
+}
 /** What the interrupt controller wants becomes an event, once the guest can take it. */
 void pc_interrupt(struct vmm_vm *vm);
 /** HLT: wait for an interrupt. @return false: none can come */
 bool pc_halt(struct vmm_vm *vm);
+
+/* input.c */
+
+/** Give the VM what was typed for it. */
+void input_poll(struct vmm_vm *vm);
 
 /* report.c */
 

@@ -10,6 +10,9 @@ import pytest
 
 from hv.conftest import BUILD, Machine, observations, vm
 from nestling import cli_run
+from nestling.boot import VmFile, boot
+from nestling.emulator import Limits, Live, Reason
+from nestling.platforms import PLATFORMS
 
 M64 = 2**64
 SEED = 20240229
@@ -180,3 +183,27 @@ def test_a_guest_lives_by_the_timer_of_a_pc(machine: Machine) -> None:
     assert (seen["first"], seen["count"]) == (1, 20)
     assert 990 < seen["per_mille"] < 1010
     assert "vm a stopped reason=halt" in result.console
+
+
+@pytest.mark.parametrize("trigger", [0, 1])
+def test_guests_hear_what_is_typed(trigger: int) -> None:
+    """By interrupts, without and with a FIFO. Ctrl-A and a letter choose who hears it."""
+    seen = {"A": "", "B": ""}
+    steps = [(lambda: "ends it\n" in seen["A"] and "ends it\n" in seen["B"], b"\x01buvq"),
+             (lambda: "interrupted" in seen["B"], b"x\x01\x01yq")]
+    reader, writer = os.pipe()
+
+    def listen(channel: str, text: str) -> None:
+        seen[channel] = seen.get(channel, "") + text
+        if steps and steps[0][0]():
+            os.write(writer, steps.pop(0)[1])
+
+    text = "".join(vm(name, "echo.64", memory="2M", args=f"{trigger} 0") for name in "ab")
+    result = boot(PLATFORMS["tcg"], VmFile("test.vm", text), BUILD, limits=Limits(seconds=300),
+                  live=Live(listen, reader))
+    os.close(reader)
+    os.close(writer)
+    assert result.reason is Reason.ENDED, result.detail
+    assert result.channels["B"] == "type, please: q ends it\nuvq\ninterrupted=0x1\n"
+    assert result.channels["A"] == "type, please: q ends it\nx\x01yq\ninterrupted=0x1\n"
+    assert "input goes to vm b" in result.console
