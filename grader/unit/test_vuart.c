@@ -128,7 +128,7 @@ static void transmitter(void)
 	vuart_irq_fell(&uart);
 	out(RBR, 'a');
 	CHECK(vuart_irq(&uart) && vuart_irq_fell(&uart) && !vuart_irq_fell(&uart));
-	out(RBR, 'b');				/* without a look at IIR: yet it's another interrupt */
+	out(RBR, 'b');			/* without a look at IIR: another interrupt all the same */
 	CHECK(vuart_irq(&uart) && vuart_irq_fell(&uart));
 	CHECK(in(LSR) == 0x60 && vuart_irq(&uart) && !vuart_irq_fell(&uart));
 	out(IER, 0x02);				/* it was enabled before: no news */
