@@ -239,6 +239,10 @@ static void told(void)
 	CHECK(get(start.gdt + 16) == 0xffff && get(start.gdt + 20) == 0xcf9b00);
 	CHECK(get(start.gdt + 24) == 0xffff && get(start.gdt + 28) == 0xcf9300);
 
+	CHECK((get(0x400) & 0xffff) == 0x3f8 && get(0x413) == 639);
+	CHECK((get(0x463) & 0xffff) == 0x3d4);
+	CHECK((get(0x449) & 0xffffff) == (80 << 8 | 3) && (get(0x484) & 0xffff) == 0x1018);
+
 	flat(MiB(1));
 	CHECK(load() == 0 && !(get(start.ebx) & BIT(3)) && !get(start.ebx + 20));
 }
@@ -260,6 +264,8 @@ static void narrow(void)
 	put(HEADER + 24, KiB(64) - 0x100, 4);
 	refused("there is no room in the VM's memory for the multiboot information: give it "
 		"more `memory`");
+	flat(0x400 - HEADER);			/* the BIOS's data can't be there */
+	CHECK(load() == 0 && get(0x400) == MAGIC);
 	flat(KiB(64));				/* where the information likes to be */
 	CHECK(load() == 0 && start.ebx >= KiB(64) + 0x3000 && start.ebx < KiB(640));
 	loader.vm.memory = GiB(512);

@@ -130,6 +130,8 @@ static void places(void)
 	CHECK(place_is_ram(&p, MiB(1), MiB(1)) && !place_is_ram(&p, MiB(1), MiB(1) + 1));
 	CHECK(!place_is_ram(&p, MiB(2), 1) && !place_is_ram(&p, UINT64_MAX, 2));
 	CHECK(place_take(&p, 0x8000, 0x1001));
+	CHECK(place_is_free(&p, 0x7000, 0x1000) && !place_is_free(&p, 0x7000, 0x1001));
+	CHECK(!place_is_free(&p, 0x9000, 1) && place_is_free(&p, 0x9001, 1));
 	CHECK(place_find(&p, 0x1000, 0x1000, 0x7800, MiB(1), false) == 0xa000);
 	CHECK(place_find(&p, 0x1000, 0x1000, 0x7000, MiB(1), false) == 0x7000);
 	CHECK(place_find(&p, 0, 4, 0x7000, MiB(1), false) == 0x9004);

@@ -242,6 +242,7 @@ int linux_load(struct loader *l, struct loader_start *start, const char **why)
 	if (params == PLACE_NONE || put_params(l, &h, params))
 		return loader_refuse(why, "there is no room in the VM's memory for its boot "
 				     "parameters: give it more `memory`");
+	loader_bios_data(l);
 	*start = (struct loader_start){ .eip = h.code32_start, .esi = (u32)params,
 					.gdt = (u32)(params + PARAMS_SIZE) };
 	return 0;

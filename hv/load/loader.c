@@ -39,3 +39,28 @@ int loader_gdt(struct loader *l, u64 paddr)
 	static_assert(sizeof(gdt) == LOADER_GDT_SIZE, "two empty entries, code, data");
 	return l->io.write(l->io.ctx, paddr, gdt, sizeof(gdt));
 }
+
+#define BIOS_DATA	0x400
+#define BIOS_DATA_SIZE	0x100
+
+void loader_bios_data(struct loader *l)
+{
+	const struct {
+		u16 at, value;
+	} data[] = {				/* IBM PC/AT Technical Reference, "System BIOS" */
+		{ 0x400, 0x3f8 },		/* port of COM1 */
+		{ 0x40e, 0x9fc0 },		/* segment of the extended data area */
+		{ 0x410, 0x0222 },		/* there are an FPU, a screen of 80 by 25, COM1 */
+		{ 0x413, (u16)memmap_lower_kib(&l->map) },
+		{ 0x449, 80 << 8 | 3 },		/* a byte for the video mode; columns */
+		{ 0x44c, 4096 },		/* bytes of a page on the screen */
+		{ 0x460, 0x0607 },		/* the cursor's last and first line */
+		{ 0x463, 0x3d4 },		/* port of the CRT controller */
+		{ 0x484, 16 << 8 | 24 },	/* a byte for the rows less 1; lines of a letter */
+	};
+
+	if (!place_is_free(&l->places, BIOS_DATA, BIOS_DATA_SIZE))
+		return;
+	for (u32 i = 0; i < ARRAY_SIZE(data); i++)
+		l->io.write(l->io.ctx, data[i].at, &data[i].value, sizeof(data[i].value));
+}

@@ -77,6 +77,12 @@ u64 loader_find_low(struct loader *l, u64 size, u64 align);
 /** Write a GDT with LOADER_CS and LOADER_DS. @return 0, or negative */
 int loader_gdt(struct loader *l, u64 paddr);
 
+/**
+ * Write what a BIOS leaves in its data area about COM1, memory and the screen: there is no BIOS,
+ * but its data is the one place where some kernels look. Last of all, if nothing was put there.
+ */
+void loader_bios_data(struct loader *l);
+
 /** Set `*why` to a sentence. @return -ENOEXEC */
 int loader_refuse(const char **why, const char *sentence);
 

@@ -148,7 +148,7 @@ static int load_elf(struct loader *l, u32 *entry, const char **why)
 
 	if (err)
 		return err;
-	if (!place_is_taken(&l->places, image.entry_paddr))
+	if (place_is_free(&l->places, image.entry_paddr, 1))
 		return loader_refuse(why, "its entry point is in none of its segments");
 	*entry = (u32)image.entry_paddr;
 	return 0;
@@ -266,6 +266,7 @@ int mbload(struct loader *l, struct loader_start *start, const char **why)
 	if (at == PLACE_NONE || put_info(l, gdt, modules))
 		return loader_refuse(why, "there is no room in the VM's memory for the multiboot "
 				     "information: give it more `memory`");
+	loader_bios_data(l);
 	start->esp = start->gdt = (u32)gdt;
 	start->ebx = (u32)gdt + LOADER_GDT_SIZE;
 	return 0;

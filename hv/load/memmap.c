@@ -179,9 +179,9 @@ static u32 overlaps(const struct places *p, u64 start, u64 end)
 	return i;
 }
 
-bool place_is_taken(const struct places *p, u64 at)
+bool place_is_free(const struct places *p, u64 start, u64 size)
 {
-	return overlaps(p, at, at + 1) < p->count;
+	return overlaps(p, start, start + size) == p->count;
 }
 
 /* Search between `min` and `max`, all of which is RAM: past each thing that is in the way. */

@@ -69,8 +69,8 @@ struct places {
 
 /** Is `size` bytes from `start` on RAM, all of it? */
 bool place_is_ram(const struct places *p, u64 start, u64 size);
-/** Has the byte at `at` been taken? */
-bool place_is_taken(const struct places *p, u64 at);
+/** Has nothing of `size` bytes from `start` on been taken? It need not be RAM. */
+bool place_is_free(const struct places *p, u64 start, u64 size);
 /** Say that something is there. @return false when the list is full */
 bool place_take(struct places *p, u64 start, u64 size);
 /**
