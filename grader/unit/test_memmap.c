@@ -43,6 +43,10 @@ static void adding(void)
 	expect(5, 0x4800, 0x800, 4);
 
 	map.count = 0;
+	CHECK(add(0x1000, 0x1000, 1) && add(0x1800, 0x800, 2) && map.count == 2);
+	expect(0, 0x1000, 0x800, 1);
+
+	map.count = 0;
 	CHECK(add(0x1000, UINT64_MAX, 1));
 	expect(0, 0x1000, UINT64_MAX - 0x1000, 1);
 	CHECK(add(UINT64_MAX, 1, 2) && map.count == 1);
@@ -86,6 +90,8 @@ static void reading(void)
 	expect(2, MiB(1), MiB(2), 1);
 	CHECK(read_map(used - 1) == -EINVAL && map.count == 2);
 	CHECK(read_map(used - 21) == -EINVAL);
+	buffer[52] = 21;
+	CHECK(read_map(used) == -EINVAL && map.count == 2);
 	buffer[24] = 19;
 	CHECK(read_map(used) == -EINVAL && map.count == 1);
 	memset(buffer + 24, 0xff, 4);
@@ -114,6 +120,12 @@ static void guests(void)
 	expect(2, 0xf0000, 0x10000, 2);
 	expect(3, MiB(1), MiB(63), 1);
 	CHECK(memmap_lower_kib(&map) == 639 && memmap_upper_kib(&map) == 63 * 1024);
+	map.count = 0;
+	CHECK(add(0, MiB(4), 1));
+	CHECK(memmap_lower_kib(&map) == 640 && memmap_upper_kib(&map) == 3072);
+	map.count = 0;
+	CHECK(add(MiB(1), GiB(8192), 1));
+	CHECK(memmap_lower_kib(&map) == 0 && memmap_upper_kib(&map) == UINT32_MAX);
 	memmap_guest(&map, GiB(512));
 	CHECK(map.count == 6);
 	expect(4, 0xfec00000, 0x1400000, 2);
@@ -144,6 +156,8 @@ static void places(void)
 	CHECK(place_find(&p, UINT64_MAX, 1, 0, UINT64_MAX, true) == PLACE_NONE);
 	CHECK(place_find(&p, 1, 1ull << 63, 1, UINT64_MAX, false) == PLACE_NONE);
 	CHECK(place_find(&p, 1, 1, 0x5000, 0x5000, false) == PLACE_NONE);
+	CHECK(place_take(&p, UINT64_MAX - 10, 100) && !place_is_free(&p, UINT64_MAX - 5, 1));
+	CHECK(place_is_free(&p, MiB(3), MiB(1)));
 	while (p.count < PLACES_MAX)
 		CHECK(place_take(&p, 0, 1));
 	CHECK(!place_take(&p, 0, 1));
