@@ -14,7 +14,7 @@ SETUP = Path(__file__).parents[2] / "scripts" / "setup"
 TOOLS = ["sh", "cat", "chmod", "cut", "env", "flock", "grep", "ls", "sed", "sleep", "sort", "touch",
          "tr"]
 NEEDED = ["gcc", "make", "objdump", "qemu-system-x86_64", "bochs", "git", "clang", "clang-tidy",
-          "cppcheck"]
+          "cppcheck", "grub-mkrescue", "xorriso", "mformat"]
 APT = """\
 #!/bin/sh
 echo "$*" >>"$LOG"
@@ -181,4 +181,4 @@ def test_wrong_usage(computer: Computer) -> None:
     process = computer.start("everything")
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert "scripts/setup [grade] [test] [check]" in out
+    assert "scripts/setup [grade] [test] [check] [iso]" in out
