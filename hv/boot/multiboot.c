@@ -78,7 +78,7 @@ static void read_screen(const struct multiboot_info *mbi)
 	s->width = mbi->framebuffer_width;
 	s->height = mbi->framebuffer_height;
 	s->bits = mbi->framebuffer_bpp;
-	for (u32 i = 0; i < ARRAY_SIZE(s->position); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(s->position); i++) {
 		s->position[i] = color[2 * i];
 		s->size[i] = color[2 * i + 1];
 	}
