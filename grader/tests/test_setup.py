@@ -14,7 +14,7 @@ SETUP = Path(__file__).parents[2] / "scripts" / "setup"
 TOOLS = ["sh", "cat", "chmod", "cut", "env", "flock", "grep", "ls", "sed", "sleep", "sort", "touch",
          "tr"]
 NEEDED = ["gcc", "make", "objdump", "qemu-system-x86_64", "bochs", "git", "clang", "clang-tidy",
-          "cppcheck", "grub-mkrescue", "xorriso", "mformat"]
+          "cppcheck", "grub-mkrescue", "xorriso", "mformat", "llvm-cov"]
 APT = """\
 #!/bin/sh
 echo "$*" >>"$LOG"
@@ -102,6 +102,14 @@ def test_a_group_wants_only_its_own(computer: Computer) -> None:
     assert computer.setup("check") == (0, "")
 
 
+def test_a_clang_that_can_not_link_a_fuzzer(computer: Computer) -> None:
+    computer.add("clang", "#!/bin/sh\nexit 1\n")
+    status, said = computer.setup("fuzz")
+    assert status == 1
+    assert said.startswith("setup: these packages are missing: libclang-rt-dev\n")
+    assert computer.setup("test", "check") == (0, "")
+
+
 def test_two_at_once(computer: Computer) -> None:
     computer.remove("bochs")
     first = computer.start()
@@ -181,4 +189,4 @@ def test_wrong_usage(computer: Computer) -> None:
     process = computer.start("everything")
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert "scripts/setup [grade] [test] [check] [iso]" in out
+    assert "scripts/setup [grade] [test] [check] [iso] [fuzz]" in out
