@@ -2,82 +2,15 @@
 
 from __future__ import annotations
 
-import string
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from nestling import clex, rules, splice
 from nestling.clex import Refused
-
-PATH = "hv/hvm/svm.c"
-ASM = "hv/hvm/svm_enter.S"
-
-PRISTINE = """\
-/* svm.c - the AMD back end */
-#include "hvm/svm.h"
-
-#define BIT(n) (1ul << (n))
-
-static const u32 msrs[] = { 1, 2, 3 };
-
-/* Known to the project. */
-static int svm_segment(struct vcpu *v, int n)
-{
-    return v->seg[n];
-}
-
-/**
- * The contract.
- */
-int svm_init_guest(struct vcpu *v, u64 rip)
-{
-    v->rip = rip;
-    return svm_segment(v, 0);
-}
-
-void svm_run(struct vcpu *v)
-{
-    kprintf("run }\\n");
-    svm_init_guest(v, 0);
-}
-""".replace("    ", "\t")
-
-PRISTINE_ASM = """\
-/* The world switch. */
-#include "x86/asm.h"
-.macro SAVE reg
-    push \\reg
-.endm
-
-/* FUNC(svm_enter) is only a comment here. */
-FUNC(svm_enter)
-    push %rbx
-1:    vmrun
-    ret
-END(svm_enter)
-
-FUNC(svm_other)
-    ret
-END(svm_other)
-""".replace("    ", "\t")
-
-
-HEAD = "int svm_init_guest(struct vcpu *v, u64 rip)"
-
-
-def with_body(code: str, above: str = "", head: str = HEAD) -> str:
-    """The project's file as a student left it: another body, and `above` on top of the comment."""
-    start = PRISTINE.index("/**\n * The contract.")
-    end = PRISTINE.index("void svm_run")
-    function = f"/**\n * The contract.\n */\n{head}\n{code}\n\n"
-    return PRISTINE[:start] + above + function + PRISTINE[end:]
-
-
-def asm_with(lines: str) -> str:
-    return PRISTINE_ASM.replace("\tpush %rbx\n1:\tvmrun\n\tret\n", lines)
+from splice_properties import (ASM, HELPERS, PATH, PRISTINE, PRISTINE_ASM, PROPERTIES,
+                               asm_with, with_body)
 
 
 def take(code: str, above: str = "") -> splice.Piece:
@@ -307,21 +240,6 @@ def test_brace_style_does_not_reach_the_next_function() -> None:
     text = PRISTINE.replace("u64 rip)\n{", "u64 rip) {")
     assert splice.take(text, "svm_init_guest", PATH, PRISTINE).body == (
         "{\n\tv->rip = rip;\n\treturn svm_segment(v, 0);\n}")
-
-
-HELPERS = """\
-/* A table. */
-static const u8 table[4] = { 1 << (2), [3] = '}' };
-
-/* Not adjacent. */
-
-// One line,
-// and another.
-static inline int twice(int (*f)(int), const struct x *a, int n[2])
-{
-    return 2 * table[f(n[0])];
-}
-""".replace("    ", "\t")
 
 
 def test_helpers_come_along() -> None:
@@ -573,86 +491,26 @@ def test_stub_in_assembly() -> None:
     assert splice.take(text, "svm_enter", ASM, PRISTINE_ASM).body == stub
 
 
-# --- properties ---
+# --- whatever there is in a file; `make fuzz TARGET=splice` tries more ---
 
-SPICE = st.sampled_from([
-    "/* } */ ", "// {\n", '"}{" ', "'{' ", "x = 1;\n", "if (a) ", "'\\'' ", '"\\"" ', "a[1] ", "\t",
-    "(b) ", "({ 1; }) ", "/*\n * }\n */\n", "-- ", "1.5e3 ", "f(); ", "\n",
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_property(name: str) -> None:
+    one = PROPERTIES[name]
+    settings(deadline=None, max_examples=one.examples)(given(*one.inputs)(one.check))()
+
+
+DEEP = 20000
+
+
+@pytest.mark.parametrize("inner", [
+    "{" * DEEP + "}" * DEEP, "(" * DEEP + ")" * DEEP + ";", '""' * DEEP + ";", "a " * DEEP,
+    "/* */" * DEEP, "{" * DEEP, "(" * DEEP, "/" * DEEP, "/" + "*" * DEEP, "\\\n" * DEEP, "?" * DEEP,
+    "[[" * DEEP, "\n#if X\n" * DEEP, "\n#if 0\n" * DEEP + "\n#endif\n" * DEEP,
 ])
-BODIES = st.recursive(
-    SPICE,
-    lambda inner: st.lists(inner, max_size=4).map(lambda parts: "{ " + "".join(parts) + "}\n")
-    | st.lists(inner, max_size=4).map("".join),
-    max_leaves=25,
-).map(lambda inner: "{ " + inner + "\n}")
-FAST = settings(deadline=None, max_examples=100)
-
-
-@FAST
-@given(BODIES, BODIES, st.sampled_from([" ", "\n", "\n\n  ", " /* { */ ", " // {\n"]))
-def test_random_bodies_round_trip(mine: str, other: str, gap: str) -> None:
-    text = f"int f(void);\nint e(void)\n{other}\nint f(void){gap}{mine}\nint g(void) {other}\n"
-    assert splice.body(text, "f", PATH) == mine
-    piece = splice.take(text, "f", PATH)
-    assert splice.put(text, "f", piece, PATH) == text
-    swapped = splice.put(text, "f", splice.take(f"int f(void) {other}", "f", PATH), PATH)
-    span = splice.find(text, "f", PATH)
-    assert swapped == text[:span.body] + other + text[span.body_end:]
-    assert splice.put(swapped, "f", piece, PATH) == text
-
-
-TARGETS = [(PRISTINE, "svm_init_guest", PATH), (PRISTINE_ASM, "svm_enter", ASM),
-           (with_body('{ asm("nop" : : "r"(v)); twice(0); }', HELPERS), "svm_init_guest", PATH)]
-PARTS = st.sampled_from([
-    "{", "}", "(", ")", '"', "'", "/*", "*/", "//", "\\\n", "\\", "\n", "#", "\n#if 0\n", "[[",
-    "\n#endif\n", "\n#else\n", "??/", "<%", "asm(", "=", ";", ":", ",", "static ", "const ", "@",
-    "enum", "struct ", "typedef ", "FUNC(svm_enter)\n", "END(svm_enter)\n", "__attribute__", "\0",
-    ".section ", HEAD, "\n#define ", " ", "L", "1",
-]) | st.text(string.printable, max_size=3) | st.text(max_size=2)
-EDITS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 12), PARTS), max_size=6)
-
-
-@settings(deadline=None, max_examples=300)
-@given(st.sampled_from(TARGETS), EDITS)
-def test_garbage_is_refused_or_stays_within_the_span(
-    target: tuple[str, str, str], edits: list[tuple[float, int, str]]
-) -> None:
-    text, name, path = target
-    pristine = PRISTINE_ASM if path == ASM else PRISTINE
-    for where, cut, part in edits:
-        at = int(where * len(text))
-        text = text[:at] + part + text[at + cut:]
+def test_much_of_it_is_no_trouble(inner: str) -> None:
+    text = f"int f(void) {{ {inner}\n}}\n"
     try:
-        piece = splice.take(text, name, path, pristine)
-        result = splice.put(pristine, name, piece, path)
+        assert splice.put(text, "f", splice.take(text, "f", PATH), PATH) == text
     except Refused as error:
         assert error.line >= 1 and error.reason
-        return
-    span = splice.find(pristine, name, path)
-    assert result.startswith(pristine[:span.start])
-    assert result.endswith(pristine[span.start:span.body] + piece.body + pristine[span.body_end:])
-    added = result[span.start:len(result) - len(piece.body) - len(pristine) + (
-        span.body_end - span.body) + span.start]
-    assert added == "".join(helper.text + "\n\n" for helper in piece.helpers)
-    assert splice.body(result, name, path) == piece.body
-
-
-@settings(deadline=None, max_examples=300)
-@given(st.text(max_size=60) | st.lists(PARTS, max_size=30).map("".join),
-       st.sampled_from([PATH, ASM]))
-def test_plain_garbage_raises_nothing_but_refused(text: str, path: str) -> None:
-    for full in (text, f"int f(void) {{ {text} }}\n", f"FUNC(f)\n{text}\nEND(f)\n"):
-        try:
-            piece = splice.take(full, "f", path, full)
-            assert splice.put(full, "f", piece, path) == full
-        except Refused:
-            pass
-
-
-@FAST
-@given(st.binary(max_size=80))
-def test_bytes_raise_nothing_but_refused(data: bytes) -> None:
-    try:
-        splice.take(clex.decode(data, PATH), "f", PATH)
-    except Refused:
-        pass
