@@ -17,7 +17,7 @@ from nestling.errors import UserError
 from nestling.outline import Item, Outline, outline
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("hv", "guest", "grader/unit", "grader/host")
+FOLDERS = ("hv", "guest", "grader/unit", "grader/host", "grader/fuzz")
 SUFFIXES = (".c", ".h", ".S", ".def", ".ld", ".syms", ".vm")
 
 TAB = 8
@@ -106,8 +106,8 @@ def _function(parsed: Outline, item: Item) -> Iterator[Finding]:
 
 
 def _guard(text: str, path: str) -> Iterator[Finding]:
-    full = re.sub(r"\W", "_", re.sub(r"^(guest)/lib/|^grader/(unit)/", r"\1\2/", path)).upper()
-    names = [re.sub(r"^(HV|GUEST|UNIT)_", "", full), full]
+    full = re.sub(r"\W", "_", re.sub(r"^(guest)/lib/|^grader/(unit|fuzz)/", r"\1\2/", path)).upper()
+    names = [re.sub(r"^(HV|GUEST|UNIT|FUZZ)_", "", full), full]
     directives = [token for token in clex.lex(text, path) if token.kind == "directive"]
     words = [token.text.split() for token in directives[:2]]
     if words not in [[["#ifndef", name], ["#define", name]] for name in names]:

@@ -25,8 +25,9 @@ from nestling.labs import Exercise, Func, Lab
 from nestling.splice import Piece
 
 # What a student doesn't get: wrong bodies, tests that need the solutions, what makes starters.
-HIDDEN = ("labs/*/mutants/*", "labs/release.json", "grader/tests/reference/*", ".ci/*",
-          "project.mk", "scripts/mutants")
+HIDDEN = ("labs/*/mutants/*", "labs/release.json", "grader/tests/reference/*",
+          "grader/tests/fuzz/*", "grader/fuzz/*", ".ci/*", "project.mk", "scripts/mutants",
+          "scripts/fuzz")
 MESSAGE = "Nestling: starter"
 # In Markdown, what lies between these lines is not for students.
 CUT = re.compile(r"^<!-- project only -->\n.*?^<!-- end -->\n\n?", re.DOTALL | re.MULTILINE)
