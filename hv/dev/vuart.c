@@ -175,7 +175,8 @@ static u8 take(struct vuart *u)
 	return c;
 }
 
-static u8 read_iir(struct vuart *u)
+/* `none`: what a UART says without interrupts. */
+static u8 read_iir(struct vuart *u, u8 none)
 {
 	u8 id = interrupt_id(u);
 
@@ -183,7 +184,7 @@ static u8 read_iir(struct vuart *u)
 		u->thr_empty = false;
 		u->fell = true;
 	}
-	return id | (fifos(u) ? IIR_FIFOS : 0);
+	return (id == IIR_NONE ? none : id) | (fifos(u) ? IIR_FIFOS : 0);
 }
 
 /* What the guest reads, if a UART that only sends would say `v`. */
@@ -194,14 +195,14 @@ static u8 read_more(struct vuart *u, u16 reg, u8 v)
 		v = dlab(u) ? v : take(u);
 		break;
 	case IIR:
-		v = read_iir(u);
+		v = read_iir(u, v);
 		break;
 	case LSR:
 		v |= u->errors | (u->count ? LSR_DR : 0);
 		u->errors = 0;
 		break;
 	case MSR:
-		v = modem_lines(u->mcr) | u->deltas;
+		v = (u->mcr & MCR_LOOP ? modem_lines(u->mcr) : v) | u->deltas;
 		u->deltas = 0;
 		break;
 	default:
