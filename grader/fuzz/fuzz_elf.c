@@ -49,8 +49,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct file file = { .data = data, .size = size };
 	const struct elf_io io = { .ctx = &file, .read = file_read, .load = file_load };
 	const char *why = NULL;
-	u64 entry = 0;
-	int err = elf_load(&io, &entry, &why);
+	struct elf_image image;
+	int err = elf_load(&io, &image, &why);
 
 	MUST(file.loads <= 64);
 	if (err)

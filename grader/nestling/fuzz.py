@@ -44,6 +44,8 @@ STAT = re.compile(r"^stat::(\w+):\s+(\d+)$", re.MULTILINE)
 SAVED = re.compile(r"Test unit written to (\S+)")
 # Where a report begins: what MUST() says, UBSan, the other sanitizers, a property in Python.
 REPORT = re.compile(r": not true: |: runtime error: |ERROR: |^Falsifying example")
+CALL = re.compile(r"\s+#\d+ 0x")
+OURS = re.compile(r"/(?:hv|grader)/[^ ]+:\d+")
 PYTHON = [sys.executable, "-P"]
 
 
@@ -262,10 +264,11 @@ class Search:
 
 
 def _report(log: str) -> Iterator[str]:
-    """The lines that tell most of a crash."""
+    """The lines that tell most of a crash, without calls that are none of ours."""
     lines = log.splitlines()
     first = next((at for at, line in enumerate(lines) if REPORT.search(line)), 0)
-    for line in lines[first:first + REPORT_LINES]:
+    telling = [line for line in lines[first:] if not CALL.match(line) or OURS.search(line)]
+    for line in telling[:REPORT_LINES]:
         yield printable(line.rstrip())
 
 
