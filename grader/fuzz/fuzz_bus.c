@@ -1,6 +1,6 @@
 /*
  * fuzz: Claims ports and uses them. Each access reaches the one device that has claimed the port,
- *       or none; nobody has a port that another has.
+ *       or none; nobody has a port that another has. A device of bytes gets each byte once.
  * covers: dev/bus.c
  * size: 512
  */
@@ -68,13 +68,44 @@ static void use(struct bus *bus, u16 port, u8 size, bool in, u32 value)
 	MUST(!in || v == ANSWER);
 }
 
+/* ---- A device whose registers are bytes ----------------------------------------------------- */
+
+static u8 written[256];
+
+static u8 read_byte(void *dev, u16 offset)
+{
+	return (u8)~offset;
+}
+
+static void write_byte(void *dev, u16 offset, u8 v)
+{
+	written[offset] = v;
+}
+
+static void use_bytes(u16 ports, u16 offset, u8 size, bool in, u32 value)
+{
+	const struct bus_bytes bytes = { ports, read_byte, write_byte };
+	u32 v = value;
+
+	memset(written, 0, sizeof(written));
+	bus_bytes_access(&bytes, NULL, offset, size, in, &v);
+	for (u32 i = 0; i < size; i++) {
+		u8 byte = (u8)((in ? v : value) >> 8 * i), at = (u8)(offset + i);
+
+		if (offset + i >= ports)
+			MUST(in ? byte == 0xff : !written[at]);
+		else
+			MUST(byte == (in ? (u8)~at : written[at]));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct input in = { data, data + size };
 	struct bus bus = { .ranges = 0 };
 
 	while (input_left(&in)) {
-		u32 what = input_below(&in, 8);
+		u32 what = input_below(&in, 9);
 		u16 port = (u16)input_take(&in, 2);
 
 		if (what < 2) {
@@ -82,6 +113,11 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 			if (port + count <= 0x10000)
 				claim(&bus, port, (u16)count);
+		} else if (what == 8) {
+			u16 ports = (u16)(1 + input_below(&in, 128));
+
+			use_bytes(ports, port % ports, (u8)(1 << port / ports % 3), port & 1,
+				  (u32)input_take(&in, 4));
 		} else {
 			use(&bus, port, (u8)(1 << what % 3), what & 1, (u32)input_take(&in, 4));
 		}
