@@ -1,7 +1,7 @@
 /*
  * fuzz: Loads a kernel in Linux's format. The input says which bits of its setup header differ from
- *       those of a good one. All that is loaded lies in the VM's RAM, and nothing that the kernel is
- *       told overlaps what was loaded.
+ *       those of a good one. All that is loaded lies in the VM's RAM, and nothing that the kernel
+ *       is told overlaps what was loaded.
  * covers: load/linux.c load/loader.c
  * size: 256
  */
