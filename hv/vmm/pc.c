@@ -6,11 +6,14 @@
 
 #define EXIT_PORT	0xf4	/* a guest ends its VM by writing its status here */
 #define NEVER		UINT64_MAX
+#define NS_PER_S	1000000000
 #define POLL_NS		5000000	/* between two looks at what somebody types */
 
 /* Lines of the interrupt controllers */
 #define IRQ_TIMER	0
+#define IRQ_KEYBOARD	1
 #define IRQ_SERIAL	4
+#define IRQ_RTC		8
 
 /* ---- Lines and time ------------------------------------------------------------------------- */
 
@@ -23,6 +26,14 @@ void pc_tick(struct vmm_vm *vm)
 {
 	vpic_line(&vm->pic, IRQ_TIMER, true);
 	vpic_line(&vm->pic, IRQ_TIMER, false);
+}
+
+/* A line that may have been low for an instant, which an edge-triggered input must see. */
+static void drive(struct vmm_vm *vm, u8 irq, bool fell, bool up)
+{
+	if (fell)
+		vpic_line(&vm->pic, irq, false);
+	vpic_line(&vm->pic, irq, up);
 }
 
 static u64 earlier(u64 a, u64 b)
@@ -39,7 +50,9 @@ static void settle(struct vmm_vm *vm)
 		input_poll(vm);
 	if (vpit_tick(&vm->pit, time))
 		pc_tick(vm);
-	due = vpit_next(&vm->pit);
+	drive(vm, IRQ_KEYBOARD, vkbd_irq_fell(&vm->kbd), vkbd_irq(&vm->kbd));
+	drive(vm, IRQ_RTC, vrtc_irq_fell(&vm->rtc), vrtc_irq(&vm->rtc, time));
+	due = earlier(vpit_next(&vm->pit), vrtc_next(&vm->rtc));
 	if (vm->listens)
 		due = earlier(due, time + POLL_NS);
 	if (due != vm->due)
@@ -55,9 +68,7 @@ void pc_alarm(struct vmm_vm *vm)
 
 static void serial_line(struct vmm_vm *vm)
 {
-	if (vuart_irq_fell(&vm->uart))
-		vpic_line(&vm->pic, IRQ_SERIAL, false);
-	vpic_line(&vm->pic, IRQ_SERIAL, vuart_irq(&vm->uart));
+	drive(vm, IRQ_SERIAL, vuart_irq_fell(&vm->uart), vuart_irq(&vm->uart));
 }
 
 void pc_interrupt(struct vmm_vm *vm)
@@ -78,6 +89,8 @@ static u64 next_interrupt(const struct vmm_vm *vm)
 
 	if (vpic_open(&vm->pic, IRQ_TIMER))
 		due = vpit_next(&vm->pit);
+	if (vpic_open(&vm->pic, IRQ_RTC))
+		due = earlier(due, vrtc_next(&vm->rtc));
 	if (vpic_open(&vm->pic, IRQ_SERIAL) && vm->listens)
 		due = earlier(due, hv_clock() + POLL_NS);
 	return due;
@@ -122,16 +135,32 @@ static void exit_port(void *dev, u16 offset, u8 size, bool in, u32 *value)
 	vmm_end(vm, "exit");
 }
 
+/* The time of day is asked for when somebody wants to know it. */
+static void set_clock(struct vmm_vm *vm)
+{
+	vm->rtc.now = now;
+	vrtc_reset(&vm->rtc, hv_wall_clock() - hv_clock() / NS_PER_S, vm->config->memory);
+}
+
 /* A device's handler, with a look at lines and time behind it. */
 #define SETTLING(name, access, member) \
 	static void name(void *dev, u16 offset, u8 size, bool in, u32 *value) \
 	{ \
 		struct vmm_vm *vm = dev; \
+		if (!vm->rtc.now) \
+			set_clock(vm); \
 		access(&vm->member, offset, size, in, value); \
+		if (vkbd_reset_wanted(&vm->kbd)) \
+			vmm_end(vm, "reset"); \
 		settle(vm); \
 	}
 SETTLING(timer, vpit_access, pit)
 SETTLING(speaker, vpit_speaker_access, pit)
+SETTLING(clock, vrtc_access, rtc)
+SETTLING(keyboard, vkbd_data_access, kbd)
+SETTLING(keyboard_command, vkbd_command_access, kbd)
+SETTLING(fast_a20, vkbd_fast_a20_access, kbd)
+SETTLING(reset, vkbd_reset_access, kbd)
 #undef SETTLING
 
 /* Whose ports they are: a device's, or the VM's for a handler above. The most used ones first. */
@@ -150,6 +179,12 @@ static const struct {
 	{ VMFILE_PIC, VPIC_ELCR, VPIC_PORTS, vpic_elcr_access, THE(pic) },
 	{ VMFILE_PIT, VPIT_PORT, VPIT_PORTS, timer, THE_VM },
 	{ VMFILE_PIT, VPIT_SPEAKER, 1, speaker, THE_VM },
+	{ VMFILE_RTC, VRTC_PORT, VRTC_PORTS, clock, THE_VM },
+	{ VMFILE_KEYBOARD, VKBD_DATA, 1, keyboard, THE_VM },
+	{ VMFILE_KEYBOARD, VKBD_COMMAND, 1, keyboard_command, THE_VM },
+	{ VMFILE_KEYBOARD, VKBD_FAST_A20, 1, fast_a20, THE_VM },
+	{ VMFILE_KEYBOARD, VKBD_RESET, 1, reset, THE_VM },
+	{ VMFILE_SCREEN, VSCREEN_PORT, VSCREEN_PORTS, vscreen_access, THE(screen) },
 	{ VMFILE_EXIT, EXIT_PORT, 1, exit_port, THE_VM },
 };
 
@@ -163,6 +198,9 @@ int pc_init(struct vmm_vm *vm)
 	vpic_reset(&vm->pic);
 	vm->pit.now = now;
 	vpit_reset(&vm->pit);
+	vrtc_reset(&vm->rtc, 0, vm->config->memory);
+	vkbd_reset(&vm->kbd);
+	vscreen_reset(&vm->screen);
 	vm->uart.send = serial_send;
 	vm->uart.ctx = vm;
 	for (u32 i = 0; i < ARRAY_SIZE(ports) && !err; i++) {

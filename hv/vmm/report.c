@@ -65,6 +65,36 @@ static void report_state(const struct vmm_vm *vm, const struct hv_exit *x)
 }
 
 
+/* ---- The screen ----------------------------------------------------------------------------- */
+
+struct screen_line {
+	const char *vm;
+	bool begun;
+};
+
+static void put_screen(void *ctx, char c)
+{
+	struct screen_line *l = ctx;
+
+	if (!l->begun)
+		vmm_printf("vm %s screen: ", l->vm);
+	vmm_printf("%c", c);
+	l->begun = c != '\n';
+}
+
+/* What a kernel shows in text mode, if it has used it. Kernels that we start like a PC's may. */
+static void report_screen(const struct vmm_vm *vm)
+{
+	struct screen_line line = { .vm = vm->config->name };
+	static u16 cells[VSCREEN_ROWS * VSCREEN_COLUMNS];
+	u64 start = VSCREEN_MEMORY + 2ull * vscreen_start(&vm->screen);
+
+	if (!hv_gpa_read(vm->id, start, cells, sizeof(cells)))
+		vscreen_text(cells, put_screen, &line);
+}
+
+/* ---- All of it ------------------------------------------------------------------------------ */
+
 void report_end(const struct vmm_vm *vm, const struct hv_exit *x)
 {
 	vmm_printf("vm %s stopped reason=%s status=%u exits=%lu rip=0x%lx\n", vm->config->name,
@@ -73,4 +103,6 @@ void report_end(const struct vmm_vm *vm, const struct hv_exit *x)
 		report_refusal(vm);
 	if (strcmp(vm->reason, "exit") && strcmp(vm->reason, "halt"))
 		report_state(vm, x);
+	if (!vm->plain && vm->config->devices & VMFILE_SCREEN)
+		report_screen(vm);
 }

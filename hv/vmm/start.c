@@ -97,6 +97,7 @@ int vmm_start(struct vmm_vm *vm)
 	}
 	err = vmm_load_kernel(vm, &k) ?:
 	      (k.plain ? vmm_start_vcpu(vm, k.entry) : start_prepared(vm, &k.start));
+	vm->plain = k.plain;
 	if (!err)
 		vmm_printf("vm %s created id=%d memory=%lu\n", name, vm->id, vm->config->memory);
 	return err;

@@ -8,8 +8,11 @@
 
 #include "api.h"
 #include "dev/bus.h"
+#include "dev/vkbd.h"
 #include "dev/vpic.h"
 #include "dev/vpit.h"
+#include "dev/vrtc.h"
+#include "dev/vscreen.h"
 #include "dev/vuart.h"
 #include "load/loader.h"
 #include "load/vmfile.h"
@@ -26,7 +29,11 @@ struct vmm_vm {
 	struct bus bus;
 	struct vpic pic;
 	struct vpit pit;
+	struct vrtc rtc;
 	struct vuart uart;
+	struct vkbd kbd;
+	struct vscreen screen;
+	bool plain;			/**< its kernel wants nothing of a PC: vmm_kernel.plain */
 	bool listens;			/**< somebody may type for this VM */
 	u64 due;			/**< hv_clock() at which a device wants something */
 	bool ended;
