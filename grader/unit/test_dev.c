@@ -2,6 +2,7 @@
 #include "dev/bus.h"
 #include "dev/vuart.h"
 #include "lib/errno.h"
+#include "lib/string.h"
 #include "unit.h"
 
 static char sent[16];

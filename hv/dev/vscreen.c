@@ -154,7 +154,11 @@ static char ascii(u8 c)
 
 	if (c >= 128)
 		return high[c - 128];
-	return c < 32 ? low[c] : c == 127 ? '.' : (char)c;
+	if (c < 32)
+		return low[c];
+	if (c == 127)
+		return '.';
+	return (char)c;
 }
 
 /* How many columns of a row have something in them. */
