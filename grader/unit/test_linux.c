@@ -60,6 +60,8 @@ static void finding(void)
 	kernel(0x20c);
 	put(0x201, 0x29, 1);			/* ends before initrd_addr_max */
 	CHECK(!linux_is(&loader));
+	put(0x201, 0x2a, 1);			/* ends right before it */
+	CHECK(linux_is(&loader));
 	put(0x201, 0xff, 1);			/* longer than any: cut off */
 	CHECK(linux_is(&loader) && load() == 0);
 	kernel(0x20c);
@@ -102,6 +104,9 @@ static void told(void)
 	CHECK(get(p + 0x218, 4) == MiB(2) - 0x2000 && get(p + 0x21c, 4) == 0x1800);
 	CHECK(memory[MiB(2) - 0x2000] == 1 && memory[MiB(2) - 0x801] == 1);
 	CHECK_TEXT((const char *)memory + get(p + 0x228, 4), "console=ttyS0");
+	CHECK(start.gdt >= p + 4096 && get(p + 0x228, 4) >= start.gdt + 32);
+	CHECK(loader.places.taken[loader.places.count - 1].end ==
+	      get(p + 0x228, 4) + sizeof("console=ttyS0"));	/* and no more is in use */
 	CHECK(get(start.gdt + 16, 8) == 0x00cf9b000000ffff);
 	CHECK(get(start.gdt + 24, 8) == 0x00cf93000000ffff);
 
@@ -210,11 +215,39 @@ static void lies(void)
 	put(0x1f1, 0, 1);			/* which means 4 */
 	file[0][5 * 512] = 0x91;
 	CHECK(load() == 0 && memory[MiB(1)] == 0x91);
+	kernel_size = 5 * 512;
+	refused("it ends before its 32-bit part begins");
 	put(0x1f1, 255, 1);
 	refused("it ends before its 32-bit part begins");
 	kernel(0x20c);
 	loader.vm.memory = MiB(1);
 	refused("there is no room for it in the VM's memory: give it more `memory`");
+}
+
+/* The first version that has a field, and the last that has not. */
+static void versions(void)
+{
+	for (u32 has = 0; has < 2; has++) {
+		kernel(0x202 + has);
+		put(0x22c, MiB(1) + 0x8fff, 4);
+		module(0, 0x1000, "");
+		CHECK(load() == 0);
+		CHECK((get(start.esi + 0x218, 4) == MiB(1) + 0x8000) == has);
+
+		kernel(0x205 + has);
+		put(0x238, 12, 4);
+		CHECK((load() == -ENOEXEC) == has);
+
+		movable(0x180000, 0x40000, 0, 0x10000);
+		put(0x206, 0x209 + has, 2);
+		CHECK(load() == 0 && start.eip == (has ? 0x180000 : MiB(1)));
+	}
+	movable(0x180000, 0x40000, 0, 0x10000);	/* too old to be moved at all */
+	put(0x206, 0x204, 2);
+	put(0x230, 3, 4);
+	CHECK(load() == 0 && start.eip == MiB(1));
+	put(0x206, 0x205, 2);
+	CHECK(load() == -ENOEXEC);
 }
 
 int main(void)
@@ -224,5 +257,6 @@ int main(void)
 	ramdisks();
 	placing();
 	lies();
+	versions();
 	return UNIT_END();
 }

@@ -85,6 +85,21 @@ static void addresses(void)
 	file[0][0xfff] = 0x55;
 	CHECK(load() == 0 && memory[0x8000 + 0xfff - 0xf0] == 0x55 && start.eip == 0x8020);
 
+	flat(MiB(1));				/* as tight as it may be */
+	put(HEADER + 12, MiB(1), 4);
+	put(HEADER + 24, MiB(1) + 0x1000, 4);
+	put(HEADER + 28, MiB(1), 4);
+	file[0][HEADER + 0xfff] = 0x66;
+	kernel_size = HEADER + 0x1000;
+	CHECK(load() == 0 && start.eip == MiB(1) && memory[MiB(1) + 0xfff] == 0x66);
+
+	flat(MiB(1));				/* the header's last byte is the last of 8192 */
+	memmove(file[0] + 8192 - 32, file[0] + HEADER, 32);
+	put(HEADER, 0, 4);
+	put(8192 - 20, MiB(1) + 8192 - 32, 4);
+	kernel_size = 16384;
+	CHECK(load() == 0 && start.eip == MiB(1) + 0x20);
+
 	flat(MiB(1));				/* what lies behind the kernel in its file */
 	put(HEADER + 20, 0, 4);
 	put(HEADER + 24, MiB(1) + 0x800, 4);
@@ -272,6 +287,23 @@ static void narrow(void)
 	CHECK(load() == 0 && get(start.ebx + 8) == 0xfec00000 / 1024 - 1024);
 }
 
+/* Between 64 KiB and the kernel there is just the room that the information needs, or less. */
+static void tight(void)
+{
+	u32 size = 1024 + 32 + 116 + 3 * 16 + 3 * 24 + sizeof("a=b  c") + sizeof("Nestling") +
+		   sizeof("first x=y") + sizeof("second") + sizeof("");
+
+	for (u32 less = 0; less < 2; less++) {
+		flat((u32)KiB(64) + size - less);
+		loader.vm.memory = MiB(1);
+		module(0, 1, "first x=y");
+		module(1, 1, "second");
+		module(2, 1, "");
+		CHECK(load() == 0);
+		CHECK((start.gdt == KiB(64) + 1024) == !less);
+	}
+}
+
 int main(void)
 {
 	searching();
@@ -280,5 +312,6 @@ int main(void)
 	elves();
 	told();
 	narrow();
+	tight();
 	return UNIT_END();
 }

@@ -141,6 +141,10 @@ static void places(void)
 	CHECK(place_is_ram(&p, 0, 0x9fc00) && !place_is_ram(&p, 0, 0x9fc01));
 	CHECK(place_is_ram(&p, MiB(1), MiB(1)) && !place_is_ram(&p, MiB(1), MiB(1) + 1));
 	CHECK(!place_is_ram(&p, MiB(2), 1) && !place_is_ram(&p, UINT64_MAX, 2));
+	CHECK(place_find(&p, 0x1800, 0x1000, 0x1800, 0x37ff, false) == PLACE_NONE);
+	CHECK(place_find(&p, 0x1800, 0x1000, 0x1800, 0x3800, false) == 0x2000);
+	CHECK(place_find(&p, MiB(1), 1, MiB(1), MiB(2), false) == MiB(1));
+	p.count = 0;
 	CHECK(place_take(&p, 0x8000, 0x1001));
 	CHECK(place_is_free(&p, 0x7000, 0x1000) && !place_is_free(&p, 0x7000, 0x1001));
 	CHECK(!place_is_free(&p, 0x9000, 1) && place_is_free(&p, 0x9001, 1));
