@@ -122,6 +122,9 @@ int vmm_load_kernel(const struct vmm_vm *vm, struct vmm_kernel *k)
 		err = mbload(&l, &k->start, &why);
 	} else {
 		k->plain = true;
+		if (c->cmdline[0] || c->module_count)
+			vmm_printf("vm %s: kernel \"%s\" is none that could be told of a cmdline "
+				   "or modules\n", c->name, c->kernel);
 		err = load_plain(c, &f, l.vm.kernel_size, &k->entry, &why);
 	}
 	if (err)

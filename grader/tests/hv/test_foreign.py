@@ -174,7 +174,9 @@ def test_a_kernel_in_linux_format_gets_its_parameters(machine: Machine, tmp_path
 
 def test_the_vm_file_overrules_the_kernel(machine: Machine) -> None:
     """With `mode`, a multiboot kernel is a plain ELF file: nobody puts a magic number in EAX."""
-    result = machine.boot('vm "plain" { kernel "multiboot.32.elf" mode protected exits 1 }')
+    result = machine.boot('vm "plain" { kernel "multiboot.32.elf" mode protected exits 1 '
+                          'cmdline "x" }')
+    assert "is none that could be told of a cmdline or modules" in result.console
     assert "vm plain stopped reason=exits " in result.console
     assert "rax=0x2badb002" not in result.console
 
