@@ -51,7 +51,7 @@ MISTAKES = [
     ("vmfile", "load/vmfile.c", "if (n == sizeof(p->word) - 1)", "if (0)",
      "buffer-overflow|out of bounds"),
     ("elf", "load/elf.c", "if (s.filesz > s.memsz)", "if (0)", "filesz <= memsz"),
-    ("vpic", "dev/vpic.c", "c->top = (line + 1) & 7;", "c->top = line + 1;", "c->top < 8"),
+    ("vpic", "dev/vpic.c", "u8 now = v & writable;", "u8 now = v;", "elcr & 0x07"),
 ]
 
 
