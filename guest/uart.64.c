@@ -44,6 +44,7 @@ int main(u64 nonce, u64 seed)
 	observe("iir", after[FCR]);
 	observe("lcr", after[LCR]);
 	observe("mcr", mcr);
+	observe("mcr.after", after[MCR]);
 	observe("lsr", after[LSR]);
 	observe("msr", after[MSR]);
 	observe("scr", after[SCR]);

@@ -82,8 +82,9 @@ def _about(table: Table, exercises: Iterable[Exercise]) -> tuple[Exercise, str, 
         raise table.error("exercise", f"there is no exercise {ident} ({track}) in this lab")
     if not found.funcs:
         raise table.error("exercise", f"{found} has no function; mutants are wrong functions")
-    if hint not in [known.name for known in found.hints]:
-        raise table.error("hint", f"exercise {found} has no hint {hint!r}")
+    for name in hint.split() or [hint]:
+        if name not in [known.name for known in found.hints]:
+            raise table.error("hint", f"exercise {found} has no hint {name!r}")
     return found, hint, why
 
 

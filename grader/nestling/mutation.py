@@ -48,7 +48,7 @@ class Wrong:
     text: str  # the mutant's name, or what is deleted
     line: int  # of the function's file; 0 for a curated one
     piece: Piece
-    hint: str = ""  # the name of the one that it must bring up; a deletion need not
+    hint: str = ""  # names of those that it may bring up; a deletion may have any, or none
 
     @property
     def place(self) -> str:
@@ -152,7 +152,7 @@ def _trial(wrong: Wrong, verdicts: dict[Run, Verdict]) -> Trial:
     hints = {run: find_hint(wrong.exercise, verdict)[1] for run, verdict in verdicts.items()
              if verdict.status is Status.FAILED}
     for run, hint in hints.items():
-        if wrong.hint and hint != wrong.hint:
+        if wrong.hint and hint not in wrong.hint.split():
             note = f"{run.name}: hint {hint or 'none'}, {verdicts[run].evidence[0]}"
             return Trial(wrong, Fate.MISLED, note, bool(hint), seconds)
     for run, verdict in verdicts.items():

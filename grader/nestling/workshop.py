@@ -21,8 +21,9 @@ from nestling.plugin import perform
 from nestling.splice import Piece
 from nestling.verdict import Status, Verdict
 
-# make takes this for its Makefile. What is wrong on purpose may well leave a variable unused.
-NO_WARNINGS = "GNUmakefile", "override WARN := -w\ninclude Makefile\n"
+# make takes this for its Makefile. What is wrong on purpose may well leave a variable unused; but a
+# function without a result would have one by chance.
+NO_WARNINGS = "GNUmakefile", "override WARN := -Werror=return-type\ninclude Makefile\n"
 SEED = 1  # what is found in one test must be found in the next
 SECONDS = 30.0  # for a run; what goes round in circles takes 5, what sleeps for ever all of them
 

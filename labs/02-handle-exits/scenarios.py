@@ -80,7 +80,7 @@ def ports_narrow(nonce: int, seed: int) -> Scenario:
 def hello(nonce: int, seed: int) -> Scenario:
     """29 characters and a line end: for each the guest reads LSR and writes THR."""
     status = nonce % 100
-    return Scenario(vm("hello", "hello.64.elf", status), stops={"hello": "exit"},
+    return Scenario(vm("hello", "hello.64.elf", status, budget=2_000_000), stops={"hello": "exit"},
                     exits={"io": 2 * 30 + 1}, status=status)
 
 
@@ -92,9 +92,9 @@ def uart(nonce: int, seed: int) -> Scenario:
     return Scenario(
         vm("uart", "uart.64.elf", nonce, seed), stops={"uart": "exit"}, exits={"io": ANY},
         prints={"uart": texts({
-            "ier": nonce & 0xF, "rbr": 0, "iir": 1, "lcr": 3, "mcr": seed & 0x1F, "lsr": 0x60,
-            "msr": 0xB0, "scr": nonce >> 8 & 0xFF, "divisor": nonce >> 16, "lcr.dlab": 0x83,
-            "reset": 0})})
+            "ier": nonce & 0xF, "rbr": 0, "iir": 1, "lcr": 3, "mcr": seed & 0x1F, "mcr.after": 0,
+            "lsr": 0x60, "msr": 0xB0, "scr": nonce >> 8 & 0xFF, "divisor": nonce >> 16,
+            "lcr.dlab": 0x83, "reset": 0})})
 
 
 # ---- 2.5: CPUID ----------------------------------------------------------------------------------

@@ -47,7 +47,8 @@ def test_the_command_tries_them_side_by_side(tmp_path: Path) -> None:
 
 def test_a_hint_is_tried_with_two_mistakes() -> None:
     """The second is another way to make the mistake, so that the hint fits more than one."""
-    counts = Counter((mutant.exercise, mutant.track, mutant.hint) for mutant in MUTANTS)
+    counts = Counter((mutant.exercise, mutant.track, hint) for mutant in MUTANTS
+                     for hint in mutant.hint.split())
     single = [f"{ident} ({track}) {hint}" for (ident, track, hint), count in sorted(counts.items())
               if count < 2]
     assert not single, f"these hints have one mutant; write another: {', '.join(single)}"
