@@ -207,6 +207,7 @@ PYTEST_ARGS := $(foreach part,$(filter-out check,$(CHOSEN)),$(if $(filter unit,$
 pytest = $(APART) $(PYTHON) -m pytest -o cache_dir=$(BUILD)/pytest -n $(or $(JOBS),auto)
 
 test: $(call ready_to,test) all $(filter check,$(CHOSEN)) ## test everything [ONLY=unit,hv]
+	$(if $(filter hv,$(CHOSEN)),$(Q)scripts/kernels $(BUILD)/kernels)
 	$(if $(PYTEST_ARGS),$(Q)$(pytest) $(PYTEST_ARGS))
 
 # ---- Checks --------------------------------------------------------------------------------------

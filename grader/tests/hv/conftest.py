@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nestling.boot import Options, VmFile, boot
-from nestling.emulator import Limits, Reason, Result
+from nestling.emulator import Limits, Live, Reason, Result
 from nestling.platforms import PLATFORMS
 
 ROOT = Path(__file__).parents[3]
@@ -30,11 +30,10 @@ class Machine:
         self.model = model
 
     def boot(self, text: str, words: str = "", search: Sequence[Path] = (),
-             **options: Any) -> Result:
+             live: Live = Live(), **options: Any) -> Result:
         """Run a VM file's text to whatever end; `search` has files beside the tiny guests."""
         return boot(self.platform, VmFile("test.vm", text), BUILD, search,
-                    options=Options(words=words, model=self.model, **options),
-                    limits=Limits(seconds=300))
+                    Options(words=words, model=self.model, **options), Limits(seconds=300), live)
 
     def run(self, text: str, words: str = "", search: Sequence[Path] = (),
             **options: Any) -> Result:
