@@ -74,6 +74,11 @@ class Options:
     interactive: bool = False
 
 
+def shelves(build: Path) -> list[Path]:
+    """Where files of VMs are looked for that don't lie beside the VM file."""
+    return [build / "guest", build / "kernels"]
+
+
 def find_file(name: str, search: Sequence[Path], vm_file: str) -> Path:
     """The file of that name in the first directory that has it."""
     return find_files([name], search, vm_file)[name]
@@ -85,10 +90,10 @@ def find_files(names: Sequence[str], search: Sequence[Path], vm_file: str) -> di
              if (directory / name).is_file()}
     missing = [f'"{name}"' for name in names if name not in found]
     if missing:
-        places = ", ".join(str(directory) for directory in search)
+        where = ", ".join(str(directory) for directory in search)
         raise UserError(f"{vm_file}: names {', '.join(missing)}, "
-                        f"which {'is' if len(missing) == 1 else 'are'} in none of: {places}; "
-                        "if it is one of the tiny guests, `make` builds it")
+                        f"which {'is' if len(missing) == 1 else 'are'} in none of: {where}; "
+                        "`make` builds the tiny guests, `scripts/kernels` fetches others")
     return {name: found[name] for name in names}
 
 
@@ -98,7 +103,7 @@ def gather(vm_file: VmFile, search: Sequence[Path]) -> dict[str, Path]:
     for name in names:
         if "/" in name:
             raise UserError(f'{vm_file.name}: kernel "{name}": please give the bare file name; it '
-                            "is looked for beside the VM file, then among the tiny guests")
+                            "is looked for beside the VM file, then where the build has kernels")
     for name in (vm_file.name, *names):
         if not NAME.fullmatch(name):
             raise UserError(f"{name!r}: file names for the hypervisor are made of 1 to 31 "
@@ -136,7 +141,7 @@ def boot(platform: Platform, vm_file: VmFile, build: Path, search: Sequence[Path
                      + (["input"] if live.stdin is not None else []) + options.words.split())
     with staging() as directory:
         job = Job(hv, build / "boot" / "bootsect.bin",
-                  stage(vm_file, [*search, build / "guest"], directory), words,
+                  stage(vm_file, [*search, *shelves(build)], directory), words,
                   options.memory, options.witness, options.instructions, options.gdb,
                   options.interactive, options.model)
         return run(platform.launch(job, directory), limits, live)

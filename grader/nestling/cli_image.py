@@ -7,14 +7,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nestling.boot import VmFile, find_file
+from nestling.boot import VmFile, find_file, shelves
 from nestling.errors import UserError
 from nestling.image import Module, make_image
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def gather(files: Sequence[Path], guests: Path) -> Iterator[Path]:
+def gather(files: Sequence[Path], search: Sequence[Path]) -> Iterator[Path]:
     """The files, and behind a VM file those that it names. Raises UserError if one is not there."""
     given = {path.name for path in files}
     for path in files:
@@ -22,7 +22,7 @@ def gather(files: Sequence[Path], guests: Path) -> Iterator[Path]:
         if path.suffix == ".vm":
             for name in VmFile.read(path).files:
                 if Path(name).name not in given:
-                    yield find_file(name, [path.parent, guests], path.name)
+                    yield find_file(name, [path.parent, *search], path.name)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         image = make_image(choice.out, choice.hv, bootsect, choice.cmdline,
                            [Module(path, path.name)
-                            for path in gather(choice.files, choice.hv.parent / "guest")])
+                            for path in gather(choice.files, shelves(choice.hv.parent))])
     except UserError as error:
         print(f"mkimage: {error}", file=sys.stderr)
         return 2

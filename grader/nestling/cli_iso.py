@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nestling.boot import VmFile
+from nestling.boot import VmFile, shelves
 from nestling.cli_image import gather
 from nestling.errors import UserError
 from nestling.image import Module
@@ -24,19 +24,19 @@ def title(path: Path) -> str:
     return f"{path.stem}: {first[1:].strip().removesuffix('.').partition('. ')[0]}"
 
 
-def entry(path: Path, guests: Path) -> Entry:
+def entry(path: Path, search: Sequence[Path]) -> Entry:
     """The menu's line for a VM file. Raises UserError if a file that it names is not there."""
     return Entry(path.stem, title(path),
-                 tuple(Module(file, file.name) for file in gather([path], guests)))
+                 tuple(Module(file, file.name) for file in gather([path], search)))
 
 
-def entries(files: Sequence[Path], guests: Path) -> list[Entry]:
+def entries(files: Sequence[Path], search: Sequence[Path]) -> list[Entry]:
     """One for each VM file. Those of a folder are optional: it is said which are left out."""
     found = []
     for file in files:
         for path in sorted(file.glob("*.vm")) if file.is_dir() else [file]:
             try:
-                found.append(entry(path, guests))
+                found.append(entry(path, search))
             except UserError as error:
                 if path == file:
                     raise
@@ -51,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = argparse.ArgumentParser(
         prog="mkiso", description="Make an ISO image of the hypervisor with a menu of VM files.",
         epilog="It boots on PCs with BIOS and with UEFI, from a CD or written to a USB stick. The "
-               "files that a VM file names are taken from its own folder, or are the tiny guests "
-               "that `make` builds.")
+               "files that a VM file names are taken from its own folder, or from where the build "
+               "has kernels.")
     words.add_argument("files", metavar="FILE.vm|FOLDER", type=Path, nargs="*",
                        default=[ROOT / "guest" / "vm"],
                        help="VM files, or folders of them (default: guest/vm)")
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                        help="the VM file that it starts then, without .vm (default: the first)")
     choice = words.parse_args(argv)
     try:
-        menu = Menu(tuple(entries(choice.files, choice.hv.parent / "guest")), choice.cmdline,
+        menu = Menu(tuple(entries(choice.files, shelves(choice.hv.parent))), choice.cmdline,
                     choice.timeout, choice.default)
         make_iso(choice.out, menu, choice.hv, choice.font)
     except UserError as error:

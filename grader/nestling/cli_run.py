@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from nestling.boot import Options, VmFile, boot, gather
+from nestling.boot import Options, VmFile, boot, gather, shelves
 from nestling.console import HYPERVISOR
 from nestling.emulator import Limits, Live, Reason, Result
 from nestling.errors import UserError
@@ -158,7 +158,7 @@ def check_file(path: Path, build: Path) -> int:
     if checked.returncode:
         return checked.returncode
     try:
-        gather(vm_file, [path.parent, build / "guest"])
+        gather(vm_file, [path.parent, *shelves(build)])
     except UserError as error:
         print(f"run: {error}", file=sys.stderr)
         return STATUS_UNSOUND
@@ -179,7 +179,7 @@ def run_file(words: argparse.Namespace) -> int:
     if words.gdb is not None:
         if not platform.takes_gdb:
             raise UserError(f"{platform.key} has no gdb server; use --on tcg")
-        print(gdb_hint(words.gdb, words.build, vm_file, [*search, words.build / "guest"]),
+        print(gdb_hint(words.gdb, words.build, vm_file, [*search, *shelves(words.build)]),
               file=sys.stderr, flush=True)
     screen = Screen(sys.stdout, vm_file.vms, symbols)
     with keyboard(platform) as stdin, interrupt_flag() as interrupted:

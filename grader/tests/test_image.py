@@ -249,8 +249,8 @@ def test_a_vm_file_brings_its_files(tmp_path: Path) -> None:
     vm.write_text('vm "a" { kernel "own.elf" }\nvm "b" { kernel "hello.elf" }\n')
     own.write_bytes(b"")
     built.write_bytes(b"")
-    assert list(cli_image.gather([vm], guests)) == [vm, own, built]
-    assert list(cli_image.gather([vm, own], guests)) == [vm, built, own]
+    assert list(cli_image.gather([vm], [guests])) == [vm, own, built]
+    assert list(cli_image.gather([vm, own], [guests])) == [vm, built, own]
     own.unlink()
     with pytest.raises(UserError, match="own.elf"):
-        list(cli_image.gather([vm], guests))
+        list(cli_image.gather([vm], [guests]))

@@ -42,7 +42,7 @@ def test_no_multiboot_header(data: bytes) -> None:
 
 
 def test_menu(folder: Path) -> None:
-    entries = cli_iso.entries([folder / "good.vm"], folder / "guest")
+    entries = cli_iso.entries([folder / "good.vm"], [folder / "guest"])
     text = Menu(tuple(entries), "screen x=y", 3, "good").text()
     assert "set timeout=3\nset default=good\n" in text
     assert (r"""menuentry 'good: It'\''s a VM' --id 'good' {
@@ -56,12 +56,12 @@ def test_menu(folder: Path) -> None:
 
 def test_a_vm_file_of_a_folder_can_be_left_out(folder: Path,
                                                capsys: pytest.CaptureFixture[str]) -> None:
-    assert [entry.key for entry in cli_iso.entries([folder], folder / "guest")] == ["good"]
+    assert [entry.key for entry in cli_iso.entries([folder], [folder / "guest"])] == ["good"]
     assert 'left out: other.vm: names "not-there.elf"' in capsys.readouterr().err
     with pytest.raises(UserError, match="not-there.elf"):
-        cli_iso.entries([folder / "other.vm"], folder / "guest")
+        cli_iso.entries([folder / "other.vm"], [folder / "guest"])
     with pytest.raises(UserError, match="no VM file"):
-        cli_iso.entries([folder / "guest"], folder / "guest")
+        cli_iso.entries([folder / "guest"], [folder / "guest"])
 
 
 def test_files_of_the_same_name(folder: Path) -> None:

@@ -152,6 +152,6 @@ u64 clock_wall(void)
 		century = 20;
 	at = days(century * 100 + rtc_number(rtc_read(9)), rtc_number(rtc_read(8)),
 		  rtc_number(rtc_read(7)));
-	return at * 86400 + rtc_hour() * 3600 + rtc_number(rtc_read(2)) * 60 +
+	return at * 86400 + rtc_hour() * 3600ull + rtc_number(rtc_read(2)) * 60ull +
 	       rtc_number(rtc_read(0));
 }

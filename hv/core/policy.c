@@ -135,20 +135,19 @@ static const struct hv_msr *msr_find(const struct vm *vm, u32 index)
 }
 
 /* Somebody who brings up a guest wants to know what it missed: a line for each, once. */
-static __noinline int no_such_msr(struct vm *vm, const char *insn, u32 index)
+static __noinline void tell_unknown(struct vm *vm, const char *insn, u32 index)
 {
 	for (u32 i = 0; i < vm->unknown_msrs; i++) {
 		if (vm->unknown_msr[i] == index)
-			return -EINVAL;
+			return;
 	}
 	if (vm->unknown_msrs == ARRAY_SIZE(vm->unknown_msr))
-		return -EINVAL;
+		return;
 	vm->unknown_msr[vm->unknown_msrs++] = index;
 	printf("vm %s: %s of 0x%x, an MSR that it does not have: #GP\n", vm->config.name, insn,
 	       index);
 	if (vm->unknown_msrs == ARRAY_SIZE(vm->unknown_msr))
 		printf("vm %s: it tries many; the others are not told\n", vm->config.name);
-	return -EINVAL;
 }
 
 /* `rule` is NULL for a register that the policy does not list. */
@@ -162,8 +161,8 @@ __maybe_unused static __noinline int msr_write(struct vcpu *v, const struct hv_m
 	if (index == MSR_TSC)
 		return tsc_write(v, value);
 	if (!rule)
-		return no_such_msr(v->vm, "WRMSR", index);
-	return rule->rule == HV_MSR_IGNORE ? 0 : -EINVAL;
+		tell_unknown(v->vm, "WRMSR", index);
+	return rule && rule->rule == HV_MSR_IGNORE ? 0 : -EINVAL;
 }
 
 static __noinline int msr_read_own(struct vcpu *v, u32 index, u64 *value)
@@ -172,7 +171,7 @@ static __noinline int msr_read_own(struct vcpu *v, u32 index, u64 *value)
 	case MSR_EFER: *value = v->vm->ops->get(v, HVM_EFER); return 0;
 	case MSR_PAT: *value = v->vm->ops->get(v, HVM_PAT); return 0;
 	case MSR_TSC: *value = tsc_read(v); return 0;
-	default: return no_such_msr(v->vm, "RDMSR", index);
+	default: tell_unknown(v->vm, "RDMSR", index); return -EINVAL;
 	}
 }
 

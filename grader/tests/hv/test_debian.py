@@ -1,12 +1,11 @@
 """Kernels that nobody here wrote, from Debian's packages: as far as they get without a disk.
 
-`scripts/kernels` fetches them, and a package that is installed will do. tcg runs all of them; on
-Bochs, which is slow, GNU Mach stands for the others.
+`scripts/kernels` gets them. tcg runs all of them; on Bochs, which is slow, GNU Mach stands for the
+others.
 """
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
 import subprocess
@@ -22,12 +21,12 @@ LATER_TEST = re.compile(r"#[1-9] +\[\w")  # memtest's, on its screen
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def packaged(package: str, path: str) -> bytes:
-    """A file of a package, fetched or installed; else the test is skipped."""
-    for root in (BUILD / "kernels" / package, Path("/")):
-        if (root / path).is_file():
-            return (root / path).read_bytes()
-    pytest.skip(f"the package {package} is not here; `scripts/kernels` fetches it")
+def fetched(name: str) -> bytes:
+    """A kernel; the test is skipped if it is not here."""
+    path = BUILD / "kernels" / name
+    if not path.is_file():
+        pytest.skip(f"{name} is not here; `scripts/kernels` fetches it")
+    return path.read_bytes()
 
 
 def start(machine: Machine, folder: Path, kernel: bytes, settings: str, live: Live = Live()
@@ -46,7 +45,7 @@ def screen(result: Result) -> list[str]:
 
 def test_the_example_of_the_multiboot_specification(tmp_path: Path) -> None:
     """It shows what it was told. (Down the diagonal it paints, as it has a framebuffer.)"""
-    kernel = packaged("multiboot", "usr/lib/multiboot/examples/kernel")
+    kernel = fetched("multiboot-example")
     (tmp_path / "one.txt").write_text("1")
     result = start(Machine("tcg"), tmp_path, kernel,
                    'memory 16M cmdline "some words" module "one.txt" "a string"')
@@ -66,7 +65,7 @@ def test_gnu_mach_asks_for_its_bootstrap(machine: Machine, elf: str, tmp_path: P
     """It climbs into long mode by itself, sets up timers, reads the clock; then it has no more."""
     if elf == "elf32" and machine.platform.key != "tcg":
         pytest.skip("once is enough")
-    kernel = gzip.decompress(packaged("gnumach-image-1.8-486", "boot/gnumach-1.8-486.gz"))
+    kernel = fetched("gnumach")
     if elf == "elf32":
         (tmp_path / "elf64").write_bytes(kernel)
         subprocess.run(["objcopy", "-O", "elf32-i386", tmp_path / "elf64", tmp_path / "elf32"],
@@ -84,7 +83,7 @@ def test_gnu_mach_asks_for_its_bootstrap(machine: Machine, elf: str, tmp_path: P
 
 def test_memtest_finds_nothing_wrong(tmp_path: Path) -> None:
     """In Linux's format. It calibrates with the 8254, and somebody presses Enter at its menu."""
-    kernel = packaged("memtest86+", "boot/memtest86+x64.bin")
+    kernel = fetched("memtest86+x64.bin")
     said: list[str] = []
     reader, writer = os.pipe()
 
@@ -110,6 +109,6 @@ def test_memtest_finds_nothing_wrong(tmp_path: Path) -> None:
 
 def test_invaders_come(tmp_path: Path) -> None:
     """A game with address fields in its header; it moves with the 8254's counts."""
-    kernel = packaged("grub-invaders", "boot/invaders.exec")
+    kernel = fetched("invaders")
     result = start(Machine("tcg"), tmp_path, kernel, "memory 16M budget 100000000")
     assert sum(line.count("-*-") for line in screen(result)) > 20

@@ -31,7 +31,7 @@ def iso_fixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not shutil.which(QEMU):
         pytest.skip(f"{QEMU} is missing")
     out = tmp_path_factory.mktemp("iso") / "test.iso"
-    menu = Menu(tuple(entries([ROOT / "guest" / "vm"], BUILD / "guest")), timeout=0,
+    menu = Menu(tuple(entries([ROOT / "guest" / "vm"], [BUILD / "guest"])), timeout=0,
                 default="hello")
     make_iso(out, menu, BUILD / "hv32.elf")
     return out
