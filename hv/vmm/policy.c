@@ -33,6 +33,9 @@
 #define EXT_EDX_DROPPED	(BIT(25))	/* FFXSR */
 #define EXT_EDX_AGAIN	(EDX_MCE | EDX_APIC | EDX_MTRR | EDX_MCA)
 
+/* Leaf 8000_0008: leaf 7 does not offer LA57, which would make it 57. */
+#define LINEAR_BITS	48u
+
 /* What is of no use without its registers in XCR0 */
 #define ECX_AVX		(BIT(12) | BIT(28) | BIT(29))		/* and FMA, F16C */
 #define EBX_7_AVX2	BIT(5)
@@ -109,7 +112,7 @@ static void extended_leaves(struct hv_machine_config *c)
 	for (u32 leaf = 0x80000002; leaf <= 0x80000004; leaf++)
 		add(c, leaf, HV_CPUID_ANY, cpuid(leaf, 0));
 	add(c, 0x80000008, HV_CPUID_ANY,
-	    (struct cpuid_regs){ .eax = cpuid(0x80000008, 0).eax & 0xffff });
+	    (struct cpuid_regs){ .eax = LINEAR_BITS << 8 | (cpuid(0x80000008, 0).eax & 0xff) });
 }
 
 /* Leaf 4000_0000: who we are, where guests look for a hypervisor. */

@@ -11,7 +11,7 @@ import pytest
 from hv.conftest import BUILD, Machine, observations, vm
 from nestling import cli_run
 from nestling.boot import VmFile, boot
-from nestling.emulator import Limits, Live, Reason
+from nestling.emulator import Limits, Live, Reason, Result
 from nestling.platforms import PLATFORMS
 
 M64 = 2**64
@@ -207,3 +207,53 @@ def test_guests_hear_what_is_typed(trigger: int) -> None:
     assert result.channels["B"] == "type, please: q ends it\nuvq\ninterrupted=0x1\n"
     assert result.channels["A"] == "type, please: q ends it\nx\x01yq\ninterrupted=0x1\n"
     assert "input goes to vm b" in result.console
+
+
+def numbers(result: Result) -> dict[str, int]:
+    """What the first VM observed."""
+    return {key: int(value, 16) for key, value in observations(result.channels["A"]).items()}
+
+
+# CPUID's feature bits: leaf 1 ECX and EDX, leaf 7 EBX, leaf 8000_0001 EDX. SDM vol. 2, CPUID.
+XSAVE, OSXSAVE, AVX, FMA, F16C, HYPERVISOR = 1 << 26, 1 << 27, 1 << 28, 1 << 12, 1 << 29, 1 << 31
+NOT_OFFERED_ECX = 1 << 3 | 1 << 5 | 1 << 6 | 1 << 21 | 1 << 24  # MONITOR VMX SMX x2APIC deadline
+NOT_OFFERED_EDX = 1 << 7 | 1 << 9 | 1 << 12 | 1 << 14 | 1 << 28  # MCE APIC MTRR MCA HTT
+AVX2, AVX512F = 1 << 5, 1 << 16
+AMD_AGAIN = 0x0183F3FF  # what AMD has in both leaves
+
+
+def test_what_a_cpu_says_of_itself_fits_together(machine: Machine) -> None:
+    """CPUID's leaves agree with each other and with the MSRs that there are."""
+    result = machine.run(vm("a", "inventory.64", memory="2M"))
+    seen = numbers(result)
+    ecx, edx, xcr0 = seen["features.ecx"], seen["features.edx"], seen["xsave.eax"]
+    assert seen["basic.eax"] == 13 and seen["extended.eax"] == 0x80000008
+    assert ecx & HYPERVISOR and not ecx & (NOT_OFFERED_ECX | OSXSAVE)
+    assert not edx & NOT_OFFERED_EDX
+    assert seen["features.ebx"] >> 16 == 0  # one logical processor, the first
+    assert bool(ecx & XSAVE) == bool(xcr0 & 1)
+    assert not ecx & (AVX | FMA | F16C) or xcr0 & 4
+    assert not seen["more.ebx"] & AVX2 or ecx & AVX
+    assert not seen["more.ebx"] & AVX512F or xcr0 & 0xE0 == 0xE0
+    if machine.isa == "svm":
+        assert not (seen["extended.features.edx"] ^ edx) & AMD_AGAIN
+    assert not seen["extended.features.ecx"] & 4  # SVM
+    assert 36 <= seen["sizes.eax"] & 0xFF <= 52 and seen["sizes.eax"] >> 8 & 0xFF == 48
+    assert (seen["apic.base"], seen["apic.base.gp"]) == (0xFEE00100, 0)  # there, but off
+    assert (seen["microcode.gp"], seen["debugctl.gp"], seen["mtrrcap.gp"]) == (0, 0, 1)
+    assert (seen["tsc.in.order"], seen["tsc.written"]) == (1, 1)
+
+
+def test_an_msr_that_is_not_there_is_told_once(machine: Machine) -> None:
+    result = machine.run(vm("a", "inventory.64", memory="2M"))
+    assert numbers(result)["none.gp"] == 3
+    assert result.console.count("vm a: RDMSR of 0x12345, an MSR that it does not have: #GP\n") == 1
+    assert result.console.count("an MSR that it does not have") == 2  # and the MTRRs' once
+
+
+def test_a_guest_lives_by_the_clock_of_a_pc(machine: Machine) -> None:
+    """Each emulated machine begins with the year 2000."""
+    result = machine.run(vm("a", "alarm.64", memory="2M", args="50 0"))
+    assert observations(result.channels["A"]) == {
+        "time": "0x2000010100", "periodic": "0xc0", "updated": "0xd0", "seconds": "0x1",
+        "alarm": "0xa0", "now": "0x102030"}
