@@ -80,7 +80,7 @@ static void find(struct places *p, struct input *in)
 	at = place_find(p, GiB(size), GiB(align), GiB(min), GiB(max), top);
 	MUST(at == (want == NONE ? NONE : GiB(want)));
 	for (u64 i = want; want != NONE && i < want + size; i++) {
-		MUST(place_is_ram(p, GiB(i), GiB(1)) && place_is_taken(p, GiB(i)));
+		MUST(place_is_ram(p, GiB(i), GiB(1)) && !place_is_free(p, GiB(i), GiB(1)));
 		taken[i] = true;
 	}
 }
