@@ -274,8 +274,13 @@ void vcpu_sleep(struct vcpu *v, u64 until)
 {
 	u64 start = rdtsc(), now = start;
 
-	for (; !v->stop && (s64)(now - until) < 0; now = rdtsc())
-		thread_sleep(until - now < NAP_TICKS ? until : now + NAP_TICKS);
+	/* At least once, even if it is too late: who calls this again and again gives way. */
+	while (!v->stop) {
+		thread_sleep((s64)(until - now) < NAP_TICKS ? until : now + NAP_TICKS);
+		now = rdtsc();
+		if ((s64)(now - until) >= 0)
+			break;
+	}
 	v->ran -= now - start;
 	v->look = 0;
 }

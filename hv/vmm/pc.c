@@ -8,6 +8,7 @@
 #define NEVER		UINT64_MAX
 #define NS_PER_S	1000000000
 #define POLL_NS		5000000	/* between two looks at what somebody types */
+#define SOONEST_NS	5000	/* a guest gets on a little, however fast its timer is */
 
 /* Lines of the interrupt controllers */
 #define IRQ_TIMER	0
@@ -55,6 +56,8 @@ static void settle(struct vmm_vm *vm)
 	due = earlier(vpit_next(&vm->pit), vrtc_next(&vm->rtc));
 	if (vm->listens)
 		due = earlier(due, time + POLL_NS);
+	if (due < time + SOONEST_NS)
+		due = time + SOONEST_NS;
 	if (due != vm->due)
 		hv_vcpu_alarm(vm->id, 0, due);
 	vm->due = due;

@@ -64,7 +64,6 @@ static void report_state(const struct vmm_vm *vm, const struct hv_exit *x)
 	report_exit(name, x);
 }
 
-
 /* ---- The screen ----------------------------------------------------------------------------- */
 
 struct screen_line {

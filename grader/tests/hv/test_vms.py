@@ -257,3 +257,17 @@ def test_a_guest_lives_by_the_clock_of_a_pc(machine: Machine) -> None:
     assert observations(result.channels["A"]) == {
         "time": "0x2000010100", "periodic": "0xc0", "updated": "0xd0", "seconds": "0x1",
         "alarm": "0xa0", "now": "0x102030"}
+
+
+@pytest.mark.parametrize("ends", [0, 1])
+def test_the_fastest_timer_holds_nobody_up(machine: Machine, ends: int) -> None:
+    """Neither when its interrupts come all the time, nor in a HLT that none of them ends."""
+    seen: list[str] = []
+    text = (vm("rage", "rage.64", memory="2M", args=f"{ends} 0")
+            + canary_vm("one", SEED) + canary_vm("two", SEED + 1))
+    result = machine.boot(text, live=Live(
+        lambda channel, text: seen.append(text),
+        stop=lambda: "".join(seen).count(" stopped reason=exit") == 2))
+    assert result.reason is Reason.STOPPED, result.detail
+    assert_canary(result.channels["B"], SEED)
+    assert_canary(result.channels["C"], SEED + 1)
