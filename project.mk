@@ -16,7 +16,7 @@ mutants: $(call ready_to,grade) ## try mistakes on the scenarios [LAB=1 EX=1.4 O
 # inputs that break something, cover/NAME finds out which lines they reach.
 
 FUZZ_NAMES := $(patsubst grader/fuzz/fuzz_%.c,%,$(wildcard grader/fuzz/fuzz_*.c))
-FUZZ_PURE := $(wildcard hv/emul/*.c hv/dev/*.c hv/load/*.c) hv/lib/printf.c hv/lib/string.c
+FUZZ_PURE := $(wildcard hv/emul/*.c hv/dev/*.c hv/load/*.c) hv/lib/printf.c hv/lib/psf.c hv/lib/string.c
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -fno-builtin $(WARN) -include grader/unit/host.h -Ihv -Igrader/fuzz
 FUZZ_search := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 FUZZ_cover := -fsanitize=fuzzer -fprofile-instr-generate -fcoverage-mapping
