@@ -213,3 +213,29 @@ int pc_init(struct vmm_vm *vm)
 	}
 	return err;
 }
+
+/*
+ * A kernel for a PC starts after a BIOS, and some use the timer as it left it: at 18.2 Hz. Of the
+ * interrupt controllers they take the vectors. All lines stay masked: what is not asked for should
+ * not surprise a kernel that has no handlers.
+ */
+void pc_firmware(struct vmm_vm *vm)
+{
+	static const struct {
+		u16 port;
+		u8 value;
+	} writes[] = {		/* IBM PC/AT Technical Reference, "System BIOS" */
+		{ VPIC_MASTER, 0x11 }, { VPIC_MASTER + 1, 0x08 }, { VPIC_MASTER + 1, 0x04 },
+		{ VPIC_MASTER + 1, 0x01 }, { VPIC_MASTER + 1, 0xff },
+		{ VPIC_SLAVE, 0x11 }, { VPIC_SLAVE + 1, 0x70 }, { VPIC_SLAVE + 1, 0x02 },
+		{ VPIC_SLAVE + 1, 0x01 }, { VPIC_SLAVE + 1, 0xff },
+		{ VPIT_PORT + 3, 0x36 }, { VPIT_PORT, 0 }, { VPIT_PORT, 0 },
+		{ VPIT_PORT + 3, 0x54 }, { VPIT_PORT + 1, 18 },		/* memory refresh */
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(writes); i++) {
+		u32 value = writes[i].value;
+
+		bus_port_access(&vm->bus, writes[i].port, 1, false, &value);
+	}
+}

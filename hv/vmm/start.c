@@ -98,6 +98,8 @@ int vmm_start(struct vmm_vm *vm)
 	err = vmm_load_kernel(vm, &k) ?:
 	      (k.plain ? vmm_start_vcpu(vm, k.entry) : start_prepared(vm, &k.start));
 	vm->plain = k.plain;
+	if (!err && !k.plain)
+		pc_firmware(vm);
 	if (!err)
 		vmm_printf("vm %s created id=%d memory=%lu\n", name, vm->id, vm->config->memory);
 	return err;

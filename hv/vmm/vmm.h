@@ -54,6 +54,8 @@ struct vmm_vm *vmm_running(u32 index);
 
 /** Give the VM the devices that its description asks for. @return -ENOSPC, -EEXIST */
 int pc_init(struct vmm_vm *vm);
+/** Leave the devices as a BIOS does. The vCPU exists. */
+void pc_firmware(struct vmm_vm *vm);
 /** The timer hypercall's time has come: IRQ 0. */
 void pc_tick(struct vmm_vm *vm);
 /** HV_EXIT_ALARM: a device's time has come. */
