@@ -143,8 +143,10 @@ __maybe_unused static void vmx_decode_exception(struct vcpu *v, struct hv_exit *
 	x->exception.error = x->exception.has_error ?
 			     (u32)vmread(VM_EXIT_INTERRUPTION_ERROR_CODE) : 0;
 	x->value = x->exception.vector;
-	if (x->exception.vector == EXC_DB)	/* the exit has left DR6 to us (27.2.1) */
+	if (x->exception.vector == EXC_DB) {	/* the exit has left DR6 and DR7 to us (27.1) */
 		write_dr6(DR6_RESET | (vmread(EXIT_QUALIFICATION) & DR6_EVENTS));
+		vmwrite(GUEST_DR7, vmread(GUEST_DR7) & ~DR7_GD);
+	}
 	if (info & EVENT_NMI_UNBLOCKING && x->exception.vector != EXC_DF)
 		vmx_block_nmi_again(v);
 }

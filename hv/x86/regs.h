@@ -85,6 +85,7 @@
 #define DR6_RESET	0xffff0ff0ull
 #define DR6_EVENTS	0x600full	/* B0-B3, BD, BS */
 #define DR7_RESET	0x400ull
+#define DR7_GD		0x2000ull
 
 /* Entries of page tables (SDM vol. 3, 4.5) */
 #define PTE_P		BIT(0)
