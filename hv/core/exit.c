@@ -66,6 +66,21 @@ bool exit_is_ours(const struct hv_exit *x)
 	       x->reason == HV_EXIT_PREEMPT;
 }
 
+/*
+ * The guest has become ready for what somebody waits with, but the host's own event came first. No
+ * need to enter once more for the window's exit; and Bochs 2.7's SVM would forget about it.
+ */
+static bool window_is_open(struct vcpu *v, struct hv_exit *x)
+{
+	const struct hvm_ops *ops = v->vm->ops;
+
+	if (!v->awaited || event_waiting(v) || !ops->ready(v, HV_EVENT_INTR))
+		return false;
+	ops->window(v, HV_EVENT_INTR, false);
+	x->reason = HV_EXIT_IRQ_WINDOW;
+	return true;
+}
+
 /* The less frequent half of the switch. */
 static __noinline bool handle_rare(struct vcpu *v, struct hv_exit *x)
 {
@@ -117,7 +132,7 @@ bool exit_handle(struct vcpu *v, struct hv_exit *x)
 	case HV_EXIT_HOST_IRQ:
 	case HV_EXIT_HOST_NMI:
 	case HV_EXIT_PREEMPT:
-		return exit_is_ours(x);
+		return exit_is_ours(x) && !window_is_open(v, x);
 	case HV_EXIT_IRQ_WINDOW:
 		v->vm->ops->window(v, HV_EVENT_INTR, false);
 		return !v->awaited;
