@@ -66,6 +66,16 @@ bool exit_is_ours(const struct hv_exit *x)
 	       x->reason == HV_EXIT_PREEMPT;
 }
 
+/* Told once: who still waits asks again. @return whether the outside is who waited */
+static bool window_opened(struct vcpu *v)
+{
+	bool awaited = v->awaited;
+
+	v->vm->ops->window(v, HV_EVENT_INTR, false);
+	v->awaited = false;
+	return awaited;
+}
+
 /*
  * The guest has become ready for what somebody waits with, but the host's own event came first. No
  * need to enter once more for the window's exit; and Bochs 2.7's SVM would forget about it.
@@ -76,9 +86,8 @@ static bool window_is_open(struct vcpu *v, struct hv_exit *x)
 
 	if (!v->awaited || event_waiting(v) || !ops->ready(v, HV_EVENT_INTR))
 		return false;
-	ops->window(v, HV_EVENT_INTR, false);
 	x->reason = HV_EXIT_IRQ_WINDOW;
-	return true;
+	return window_opened(v);
 }
 
 /* The less frequent half of the switch. */
@@ -134,8 +143,7 @@ bool exit_handle(struct vcpu *v, struct hv_exit *x)
 	case HV_EXIT_PREEMPT:
 		return exit_is_ours(x) && !window_is_open(v, x);
 	case HV_EXIT_IRQ_WINDOW:
-		v->vm->ops->window(v, HV_EVENT_INTR, false);
-		return !v->awaited;
+		return !window_opened(v);
 	default:
 		return handle_rare(v, x);
 	}
