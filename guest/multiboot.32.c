@@ -82,6 +82,24 @@ static void tell_modules(const struct info *i)
 
 static u32 zeros[1024];		/* that .bss is zero is the boot loader's work */
 
+/* The timer as a BIOS leaves it, mode 3: counts down, and so do two reads of it differ. */
+static void tell_timer(void)
+{
+	u8 first, status;
+
+	outb(0x43, 0xe2);		/* read back the status of channel 0 */
+	status = inb(0x40);
+	outb(0x43, 0);			/* latch the count */
+	first = inb(0x40);
+	inb(0x40);
+	do
+		outb(0x43, 0);
+	while (inb(0x40) == first && (inb(0x40), 1));
+	inb(0x40);
+	observe("timer", status & 0x3f);
+	observe("masks", inb(0x21) | (u32)inb(0xa1) << 8);
+}
+
 int main(u32 magic, const struct info *i, u32 eflags);
 int main(u32 magic, const struct info *i, u32 eflags)
 {
@@ -105,6 +123,7 @@ int main(u32 magic, const struct info *i, u32 eflags)
 	observe("rows", i->framebuffer_height);
 	observe("bpp", i->framebuffer_bpp);
 	observe("text", i->framebuffer_type);
+	tell_timer();
 	tell_memory(i);
 	tell_modules(i);
 	return 0;

@@ -101,6 +101,7 @@ def expect_machine_state(seen: dict[str, str]) -> None:
     assert int(seen["eflags"], 16) & (1 << 9 | 1 << 17) == 0  # IF, VM
     assert int(seen["cr0"], 16) & (1 << 31 | 1) == 1  # PG, PE
     assert seen["bss"] == "0x0"
+    assert (seen["timer"], seen["masks"]) == ("0x36", "0xffff")  # as a BIOS leaves them
 
 
 def expect_information(seen: dict[str, str]) -> None:

@@ -271,3 +271,9 @@ def test_the_fastest_timer_holds_nobody_up(machine: Machine, ends: int) -> None:
     assert result.reason is Reason.STOPPED, result.detail
     assert_canary(result.channels["B"], SEED)
     assert_canary(result.channels["C"], SEED + 1)
+
+
+def test_an_interrupt_that_is_masked_while_it_waits(machine: Machine) -> None:
+    """It does not come, nobody waits for it any more, and the guest goes on."""
+    result = machine.run(vm("a", "masked.64", memory="2M", budget=100_000_000))
+    assert observations(result.channels["A"]) == {"masked": "0x0", "open": "0x1"}
