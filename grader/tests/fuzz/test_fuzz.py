@@ -52,6 +52,7 @@ MISTAKES = [
      "buffer-overflow|out of bounds"),
     ("elf", "load/elf.c", "if (s.filesz > s.memsz)", "if (0)", "filesz <= memsz"),
     ("vpic", "dev/vpic.c", "u8 now = v & writable;", "u8 now = v;", "elcr & 0x07"),
+    ("insn", "emul/insn.c", "if (o->size < 8)", "if (0)", "o->value < BIT"),
 ]
 
 
