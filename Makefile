@@ -143,6 +143,20 @@ $(BUILD)/vmcheck: grader/host/vmcheck.c hv/load/vmfile.c hv/lib/printf.c hv/lib/
 	$(call say,HOST  $<)
 	$(Q)$(CC) $(HOST_CFLAGS) $(filter %.c,$^) -o $(new) $(done)
 
+# hv/emul beside Zydis, which is written by others and knows all of x86.
+INSN_CHECKS := $(BUILD)/unit/insn_zydis
+
+$(INSN_CHECKS): $(BUILD)/unit/%: grader/unit/%.c $(wildcard hv/emul/*.c) hv/lib/printf.c \
+		hv/lib/string.c $(wildcard hv/emul/*.h hv/emul/*.def hv/lib/*.h grader/unit/*.h) \
+		hv/api.h hv/x86/regs.h $(FLAGS) | $(BUILD)/.setup-test
+	$(call say,HOST  $<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) -Igrader/unit -O2 -fsanitize=undefined -fno-sanitize-recover=all \
+		$(filter %.c,$^) -lZydis -o $(new) $(done)
+
+insns: $(INSN_CHECKS) ## compare decoded instructions with Zydis [INSNS=100000]
+	$(Q)for check in $^; do $$check $(or $(INSNS),1000) || exit; done
+
 # ---- Set-up --------------------------------------------------------------------------------------
 # What a command needs besides gcc and make is looked for once, and installed if it is missing.
 
@@ -276,7 +290,7 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile $(wildcard project.mk) | \
 	while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
 
-.PHONY: all guests setup grade run image iso bench test check $(CHECKS:%=check-%) check-builds \
+.PHONY: all insns guests setup grade run image iso bench test check $(CHECKS:%=check-%) check-builds \
 	$(BUILDS) clean help
 
 -include $(HV_OBJ:.o=.d) $(BREAK_OBJ:.o=.d)
