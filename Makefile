@@ -143,8 +143,8 @@ $(BUILD)/vmcheck: grader/host/vmcheck.c hv/load/vmfile.c hv/lib/printf.c hv/lib/
 	$(call say,HOST  $<)
 	$(Q)$(CC) $(HOST_CFLAGS) $(filter %.c,$^) -o $(new) $(done)
 
-# hv/emul beside Zydis, which is written by others and knows all of x86.
-INSN_CHECKS := $(BUILD)/unit/insn_zydis
+# hv/emul beside others who know x86: Zydis, and the CPU of this computer.
+INSN_CHECKS := $(BUILD)/unit/insn_zydis $(BUILD)/unit/insn_cpu
 
 $(INSN_CHECKS): $(BUILD)/unit/%: grader/unit/%.c $(wildcard hv/emul/*.c) hv/lib/printf.c \
 		hv/lib/string.c $(wildcard hv/emul/*.h hv/emul/*.def hv/lib/*.h grader/unit/*.h) \
@@ -154,7 +154,7 @@ $(INSN_CHECKS): $(BUILD)/unit/%: grader/unit/%.c $(wildcard hv/emul/*.c) hv/lib/
 	$(Q)$(CC) $(HOST_CFLAGS) -Igrader/unit -O2 -fsanitize=undefined -fno-sanitize-recover=all \
 		$(filter %.c,$^) -lZydis -o $(new) $(done)
 
-insns: $(INSN_CHECKS) ## compare decoded instructions with Zydis [INSNS=100000]
+insns: $(INSN_CHECKS) ## compare instructions with Zydis and with this CPU [INSNS=100000]
 	$(Q)for check in $^; do $$check $(or $(INSNS),1000) || exit; done
 
 # ---- Set-up --------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
-"""hv/emul beside Zydis: does it decode what Zydis does?
+"""hv/emul beside others: does it decode what Zydis does, and compute what the CPU does?
 
-INSNS=100000 is the long version. The short one is the beginning of the same, since the seed is
-fixed.
+INSNS=100000 is the long version. The seed is fixed.
 """
 
 from __future__ import annotations
@@ -47,6 +46,12 @@ def agreements(table: str) -> dict[str, int]:
 def test_random_encodings_beside_zydis() -> None:
     found = agreements(run("insn_zydis", str(INSNS)))
     assert len(found) > 200
+    assert all(count >= INSNS for count in found.values())
+
+
+def test_random_instructions_beside_the_cpu() -> None:
+    found = agreements(run("insn_cpu", str(INSNS)))
+    assert len(found) > 120
     assert all(count >= INSNS for count in found.values())
 
 
