@@ -133,6 +133,7 @@ int hv_machine_create(void)
 		return -ENOMEM;
 	vm->id = id;
 	vm->ops = hvm;
+	vm->p2m_generation = 1;
 	vms[id] = vm;
 	if (p2m_flat_init(vm) || vm->ops->vm_init(vm)) {
 		vm_free(vm);

@@ -29,7 +29,7 @@ int vcpu_create(struct vm *vm, u32 index, const struct hv_vcpu_start *start)
 	v->vm = vm;
 	v->index = index;
 	v->bare = vm->config.bare;
-	v->at_entry = milestone_is("entry");
+	v->at_entry = true;	/* to drop what another VM with its tables' address has left */
 	v->exit.next_rip = v->exit.value = FORGOTTEN;
 	v->gpr[HV_RDI] = start->args[0];
 	v->gpr[HV_RSI] = start->args[1];
@@ -86,6 +86,10 @@ void vcpu_take_cpu(struct vcpu *v)
 	wrmsr(MSR_TSC_AUX, l->tsc_aux);
 	fpu_load(v);
 	v->vm->ops->vcpu_load(v);
+	if (v->who.cpu != cpu->id) {
+		v->p2m_seen = 0;	/* what it dropped, it dropped on another CPU */
+		v->at_entry = true;
+	}
 	v->who = (struct trace_who){ .vcpu = v->index, .vm = (u16)v->vm->id, .cpu = (u16)cpu->id };
 	cpu->owner = v;
 }
@@ -246,12 +250,20 @@ static enum hv_exit_reason look(struct vcpu *v, u64 now)
 
 #define NEVER BIT(62)	/* TSC ticks */
 
-/* What not every entry needs: an event, a window, an end of the run in time, somebody who looks. */
+/*
+ * What not every entry needs: changed translations, an event, a window, an end of the run in time,
+ * somebody who looks.
+ */
 static __noinline void before_entry(struct vcpu *v, const struct hv_exit *last)
 {
 	bool stop = milestone_entry(v, last);
 
-	milestone_reached("waits", v);
+	if (event_waiting(v) | v->timed | v->awaited)
+		milestone_reached("waits", v);
+	if (v->p2m_seen != v->vm->p2m_generation) {
+		v->vm->ops->flush(v);
+		v->p2m_seen = v->vm->p2m_generation;
+	}
 	if (event_waiting(v))
 		event_select(v);
 	if (v->awaited)

@@ -25,8 +25,11 @@ struct vm {
 	const struct hvm_ops *ops;
 	struct hv_machine_config config;
 	struct region region[HV_MAX_REGIONS];
+	bool paged;		/**< memory comes page by page (mm/p2m.c), not mm/p2m_flat.c's */
 	hpa_t p2m_root;		/**< root of the second-level tables */
 	u64 p2m_pages;		/**< pages that they take, the root included */
+	u64 p2m_limit;		/**< paged: most pages that they may take */
+	u64 p2m_generation;	/**< from 1, changes when cached translations are wrong */
 	void *io_bitmap;	/**< which ports exit; layout and size are the back end's */
 	void *msr_bitmap;	/**< which MSRs exit; likewise */
 	u32 unknown_msr[16];	/**< MSRs that it has tried and does not have; each is told once */
@@ -70,6 +73,7 @@ struct vcpu {
 	struct hv_event queued;		/**< from hv_vcpu_inject() */
 
 	struct hv_exit exit;		/**< the last one that went to the outside */
+	u64 p2m_seen;		/**< the VM's p2m_generation when it last entered; 0: never did */
 	bool bare;		/**< the machine's config.bare, close at hand */
 	u8 in_size;		/**< bytes of the IN that waits for its data; 0: none */
 	bool at_entry;		/**< there is something to do before each entry: before_entry() */

@@ -7,6 +7,7 @@
 #define HVM_HVM_H
 
 #include "core/vm.h"
+#include "mm/pte.h"
 
 struct cpu;
 
@@ -98,10 +99,16 @@ struct hvm_ops {
 	/** See to it that the guest's next run ends at TSC `tsc`, or not much later. */
 	void (*deadline)(struct vcpu *v, u64 tsc);
 
-	/** Drop cached second-level translations of `vm` on this CPU. */
-	void (*flush)(struct vm *vm);
+	/**
+	 * `v` is about to enter: its next run must use no second-level translation of its VM that
+	 * this CPU has cached before.
+	 */
+	void (*flush)(struct vcpu *v);
 	/** A second-level entry: table (level > 1, not `leaf`), or page. See mm/npt.h, mm/ept.h. */
 	u64 (*pte)(hpa_t hpa, unsigned int level, bool leaf, u32 prot);
+	/** The same in both directions, with all that an entry can say; see mm/pte.h. */
+	u64 (*pte_encode)(struct pte p, unsigned int level);
+	struct pte (*pte_decode)(u64 entry, unsigned int level);
 
 	/** Call `see` for the registers that show that the extension is on for this CPU. */
 	void (*see_cpu)(struct cpu *cpu, hvm_see_fn see);

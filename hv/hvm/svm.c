@@ -520,12 +520,9 @@ static void svm_window(struct vcpu *v, enum hv_event_type type, bool on)
 
 /* ---- Translation and diagnosis -------------------------------------------------------------- */
 
-static void svm_flush(struct vm *vm)
+static void svm_flush(struct vcpu *v)
 {
-	for (u32 i = 0; i < HV_MAX_VCPUS; i++) {
-		if (vm->vcpu[i])
-			vmcb_of(vm->vcpu[i])->tlb_control = TLB_CONTROL_FLUSH_ALL;
-	}
+	vmcb_of(v)->tlb_control = TLB_CONTROL_FLUSH_ALL;
 }
 
 static int svm_cr_access(struct vcpu *v, const struct hv_exit *x)
@@ -631,6 +628,8 @@ const struct hvm_ops svm_ops = {
 	.deadline = svm_deadline,
 	.flush = svm_flush,
 	.pte = npt_entry,
+	.pte_encode = npt_encode,
+	.pte_decode = npt_decode,
 	.see_cpu = svm_see_cpu,
 	.dump = svm_dump,
 	.explain = svm_explain,

@@ -189,15 +189,17 @@ static void vmx_msr_pass(struct vm *vm, u32 msr)
 /* What the CPU knows a set of second-level tables by (24.6.11). */
 static u64 vmx_eptp(const struct vm *vm)
 {
-	return vm->p2m_root.v | EPTP_WALK_4 | EPTP_WRITE_BACK;
+	u64 ad = rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & EPT_CAP_AD && vm->paged ? EPTP_AD : 0;
+
+	return vm->p2m_root.v | EPTP_WALK_4 | EPTP_WRITE_BACK | ad;
 }
 
-static void vmx_flush(struct vm *vm)
+static void vmx_flush(struct vcpu *v)
 {
 	bool single = rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & EPT_CAP_INVEPT_SINGLE;
 
 	if (invept(single ? INVALIDATE_SINGLE_CONTEXT : INVALIDATE_ALL_CONTEXTS,
-		   vmx_eptp(vm)) != VMX_SUCCEED)
+		   vmx_eptp(v->vm)) != VMX_SUCCEED)
 		vmx_insn_failed("INVEPT", 0);
 }
 
@@ -635,6 +637,8 @@ const struct hvm_ops vmx_ops = {
 	.deadline = vmx_deadline,
 	.flush = vmx_flush,
 	.pte = ept_entry,
+	.pte_encode = ept_encode,
+	.pte_decode = ept_decode,
 	.see_cpu = vmx_see_cpu,
 	.see_controls = vmx_see_controls,
 	.see_host = vmx_see_host,

@@ -53,6 +53,7 @@ enum vmx_exit {
 #define EPT_CAP_PAGE_2M			BIT(16)
 #define EPT_CAP_PAGE_1G			BIT(17)
 #define EPT_CAP_INVEPT			BIT(20)
+#define EPT_CAP_AD			BIT(21)
 #define EPT_CAP_INVEPT_SINGLE		BIT(25)
 #define EPT_CAP_INVEPT_ALL		BIT(26)
 #define VPID_CAP_INVVPID		BIT(32)
@@ -107,6 +108,7 @@ enum vmx_exit {
 /* EPT_POINTER (24.6.11) */
 #define EPTP_WRITE_BACK			6u
 #define EPTP_WALK_4			(3u << 3)	/* levels, minus one */
+#define EPTP_AD				BIT(6)	/* accessed and dirty bits are kept (28.3.5) */
 
 /* GUEST_INTERRUPTIBILITY_STATE (24.4.2), GUEST_PENDING_DEBUG_EXCEPTIONS */
 #define BLOCKING_BY_STI			BIT(0)

@@ -3,16 +3,24 @@
 #define MM_EPT_H
 
 #include "api.h"
-#include "mm/types.h"
+#include "mm/pte.h"
 
 #define EPT_R		BIT(0)	/* readable */
 #define EPT_W		BIT(1)	/* writable */
 #define EPT_X		BIT(2)	/* executable */
-#define EPT_WB		(6ull << 3)	/* memory type: write-back */
+#define EPT_TYPE	(7ull << 3)	/* memory type of a page, numbered as in MTRRs (28.3.7.2) */
+#define EPT_UC		(0ull << 3)	/* uncacheable */
+#define EPT_WT		(4ull << 3)	/* write-through */
+#define EPT_WB		(6ull << 3)	/* write-back */
 #define EPT_PS		BIT(7)	/* a page, where there could be a table */
+#define EPT_A		BIT(8)	/* accessed; this and the next only if the EPTP says so (28.3.5) */
+#define EPT_D		BIT(9)	/* dirty */
 #define EPT_ADDR	0x000ffffffffff000ull
 
-/** An entry at `level` (1: 4 KiB, 2: 2 MiB, 3: 1 GiB pages): maps a page, or points to a table. */
+/**
+ * An entry at `level` (1: 4 KiB, 2: 2 MiB, 3: 1 GiB pages): maps a page of write-back memory that
+ * nobody has used yet, or points to a table.
+ */
 static inline u64 ept_entry(hpa_t pa, unsigned int level, bool leaf, u32 prot)
 {
 	u64 e = pa.v & EPT_ADDR;
@@ -29,6 +37,39 @@ static inline u64 ept_entry(hpa_t pa, unsigned int level, bool leaf, u32 prot)
 	if (prot & HV_PROT_EXEC)
 		e |= EPT_X;
 	return e;
+}
+
+/** The bits of an entry at `level`; 0 for one that is not present. */
+static inline u64 ept_encode(struct pte p, unsigned int level)
+{
+	static const u64 type[] = { [MEMTYPE_WB] = EPT_WB, [MEMTYPE_WT] = EPT_WT,
+				    [MEMTYPE_UC] = EPT_UC };
+	u64 e;
+
+	if (!p.prot)
+		return 0;
+	e = ept_entry(p.hpa, level, p.leaf, p.prot) | (p.accessed ? EPT_A : 0) |
+	    (p.dirty ? EPT_D : 0);
+	return p.leaf ? (e & ~EPT_TYPE) | type[p.type] : e;
+}
+
+/** What the bits of an entry at `level` say. */
+static inline struct pte ept_decode(u64 e, unsigned int level)
+{
+	bool leaf = level == 1 || (level < 4 && e & EPT_PS);
+	u64 type = leaf ? e & EPT_TYPE : EPT_WB;
+
+	if (!(e & (EPT_R | EPT_W | EPT_X)))
+		return (struct pte){ .prot = 0 };
+	return (struct pte){
+		.hpa = hpa(e & EPT_ADDR & ~(leaf ? pte_span(level) - 1 : 0)),
+		.prot = (e & EPT_R ? HV_PROT_READ : 0) | (e & EPT_W ? HV_PROT_WRITE : 0) |
+			(e & EPT_X ? HV_PROT_EXEC : 0),
+		.leaf = leaf,
+		.type = type == EPT_WB ? MEMTYPE_WB : type == EPT_WT ? MEMTYPE_WT : MEMTYPE_UC,
+		.accessed = e & EPT_A,
+		.dirty = e & EPT_D,
+	};
 }
 
 #endif

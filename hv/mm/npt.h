@@ -3,16 +3,23 @@
 #define MM_NPT_H
 
 #include "api.h"
-#include "mm/types.h"
+#include "mm/pte.h"
 
 #define NPT_P		BIT(0)	/* present */
 #define NPT_W		BIT(1)	/* writable */
 #define NPT_U		BIT(2)	/* user: every guest access counts as one (15.25.5) */
+#define NPT_PWT		BIT(3)	/* these two choose one of the host's first four PAT entries, */
+#define NPT_PCD		BIT(4)	/* which after a reset are WB, WT, UC-, UC (7.8.2, 15.25.8) */
+#define NPT_A		BIT(5)	/* accessed */
+#define NPT_D		BIT(6)	/* dirty */
 #define NPT_PS		BIT(7)	/* a page, where there could be a table */
 #define NPT_NX		BIT(63)	/* no execute */
 #define NPT_ADDR	0x000ffffffffff000ull
 
-/** An entry at `level` (1: 4 KiB, 2: 2 MiB, 3: 1 GiB pages): maps a page, or points to a table. */
+/**
+ * An entry at `level` (1: 4 KiB, 2: 2 MiB, 3: 1 GiB pages): maps a page of write-back memory that
+ * nobody has used yet, or points to a table.
+ */
 static inline u64 npt_entry(hpa_t pa, unsigned int level, bool leaf, u32 prot)
 {
 	u64 e = (pa.v & NPT_ADDR) | NPT_P | NPT_U;
@@ -26,6 +33,36 @@ static inline u64 npt_entry(hpa_t pa, unsigned int level, bool leaf, u32 prot)
 	if (!(prot & HV_PROT_EXEC))
 		e |= NPT_NX;
 	return e;
+}
+
+/** The bits of an entry at `level`; 0 for one that is not present. */
+static inline u64 npt_encode(struct pte p, unsigned int level)
+{
+	static const u64 type[] = { [MEMTYPE_WB] = 0, [MEMTYPE_WT] = NPT_PWT,
+				    [MEMTYPE_UC] = NPT_PCD | NPT_PWT };
+
+	if (!p.prot)
+		return 0;
+	return npt_entry(p.hpa, level, p.leaf, p.prot) |
+	       (p.leaf ? type[p.type] : 0) | (p.accessed ? NPT_A : 0) | (p.dirty ? NPT_D : 0);
+}
+
+/** What the bits of an entry at `level` say. A large page has its PAT bit where an address ends. */
+static inline struct pte npt_decode(u64 e, unsigned int level)
+{
+	bool leaf = level == 1 || (level < 4 && e & NPT_PS);
+
+	if (!(e & NPT_P))
+		return (struct pte){ .prot = 0 };
+	return (struct pte){
+		.hpa = hpa(e & NPT_ADDR & ~(leaf ? pte_span(level) - 1 : 0)),
+		.prot = HV_PROT_READ | (e & NPT_W ? HV_PROT_WRITE : 0) |
+			(e & NPT_NX ? 0 : HV_PROT_EXEC),
+		.leaf = leaf,
+		.type = e & NPT_PCD ? MEMTYPE_UC : e & NPT_PWT ? MEMTYPE_WT : MEMTYPE_WB,
+		.accessed = e & NPT_A,
+		.dirty = e & NPT_D,
+	};
 }
 
 #endif

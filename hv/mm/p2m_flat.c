@@ -4,6 +4,7 @@
 #include "core/panic.h"
 #include "hvm/hvm.h"
 #include "lib/string.h"
+#include "mm/p2m.h"
 #include "mm/pmm.h"
 
 #define LEVELS		4
@@ -78,7 +79,7 @@ static void unmap_range(struct vm *vm, const struct region *r)
 			*e = 0;
 		off += page_size(level);
 	}
-	vm->ops->flush(vm);
+	p2m_changed(vm);
 }
 
 static void region_free(struct vm *vm, struct region *r)
