@@ -107,6 +107,7 @@ struct hv_machine_config {
 	char name[HV_NAME_MAX];
 	u64 budget;		/**< TSC ticks that a vCPU may use; 0: no limit */
 	bool bare;		/**< nothing is emulated: each exit of the guest comes out */
+	u64 pool;		/**< pages for the tables of lazy memory; 0: enough for all of it */
 	u32 cpuid_count;
 	u32 msr_count;
 	struct hv_cpuid cpuid[HV_MAX_CPUID];
@@ -130,12 +131,30 @@ int hv_machine_destroy(int vm);
 /**
  * Give a machine memory, zeroed and contiguous, at guest physical address `gpa`.
  * @param gpa,size  multiples of 4096
- * @return -EINVAL (not aligned, wraps, above 2^46), -EEXIST (overlaps), -ENOSPC, -ENOMEM
+ * @return -EINVAL (not aligned, wraps, above 2^46), -EEXIST (overlaps), -ENOSPC, -ENOMEM; -EBUSY:
+ *         the machine has lazy memory
  */
 int hv_gpa_map(int vm, u64 gpa, u64 size, u32 prot);
-/** Take back memory that one hv_gpa_map() gave. @return -ENOENT when `gpa`, `size` are not its */
+/**
+ * Give a machine memory that takes host memory only page by page, zeroed, when the guest or
+ * hv_gpa_read() or hv_gpa_write() first touches one. When none is left, hv_vcpu_run() returns with
+ * HV_EXIT_NO_MEMORY; with HV_EXIT_POOL, when the machine's `pool` is empty. A machine has memory of
+ * this kind or of hv_gpa_map()'s, not of both.
+ * @param gpa,size  multiples of 4096
+ * @return -EINVAL, -EEXIST, -ENOSPC as above; -EBUSY: it has the other kind, or its first lazy
+ *         memory comes after its first vCPU
+ */
+int hv_gpa_map_lazy(int vm, u64 gpa, u64 size, u32 prot);
+/**
+ * Take back memory that one hv_gpa_map() or hv_gpa_map_lazy() gave.
+ * @return -ENOENT when `gpa`, `size` are not its
+ */
 int hv_gpa_unmap(int vm, u64 gpa, u64 size);
-/** Copy from or to guest memory. All or nothing. @return -EFAULT when any byte is not memory */
+/**
+ * Copy from or to guest memory. All or nothing.
+ * @return -EFAULT when any byte is not memory; -ENOMEM, -ENOSPC: lazy memory can't be had, as the
+ *         host has none or the machine's pool is empty
+ */
 int hv_gpa_read(int vm, u64 gpa, void *buf, u64 size);
 int hv_gpa_write(int vm, u64 gpa, const void *buf, u64 size);
 

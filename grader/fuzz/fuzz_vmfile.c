@@ -4,9 +4,9 @@
  * covers: load/vmfile.c
  * seeds: guest/vm
  * size: 1024
- * dict: "vm " "memory " "kernel " "cmdline " "module " "vcpus " "devices " "load " "mode " "args "
- *       "exits " "budget " "late " "bare" "include " "real" "protected" "long" "serial" "pic" "pit"
- *       "rtc" "keyboard" "screen" "exit" "0x" "64K" "2M" "512G" "{" "}" "#"
+ * dict: "vm " "memory " "lazy" "pool " "kernel " "cmdline " "module " "vcpus " "devices " "load "
+ *       "mode " "args " "exits " "budget " "late " "bare" "include " "real" "protected" "long"
+ *       "serial" "pic" "pit" "rtc" "keyboard" "screen" "exit" "0x" "64K" "2M" "512G" "{" "}" "#"
  */
 #include "fuzz.h"
 #include "lib/errno.h"
@@ -51,6 +51,7 @@ static void check_vm(const struct vmfile_vm *vm)
 	}
 	MUST(vm->vcpus >= 1 && vm->vcpus <= VMFILE_MAX_VCPUS);
 	MUST(vm->memory >= KiB(64) && vm->memory <= VMFILE_MAX_MEMORY && vm->memory % KiB(4) == 0);
+	MUST(!vm->pool || (vm->pool >= 4 && vm->lazy));
 	MUST(!(vm->devices & ~(u32)VMFILE_ALL_DEVICES) && !(vm->bare && vm->devices));
 	MUST(vm->mode <= VMFILE_LONG && (vm->moded || vm->mode == VMFILE_LONG));
 	MUST(vm->flat ? vm->load < vm->memory : !vm->load);

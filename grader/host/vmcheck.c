@@ -49,6 +49,8 @@ static void fill_row(char row[static COLUMNS][CELL], const struct vmfile_vm *vm)
 {
 	add(row[0], vm->name);
 	add_size(row[1], vm->memory);
+	if (vm->lazy)
+		add(row[1], "lazy");
 	add(row[2], vm->kernel);
 	for (u32 i = 0; vmfile_device_name(i) && vm->devices != VMFILE_ALL_DEVICES; i++) {
 		if (vm->devices & BIT(i))

@@ -53,11 +53,13 @@ def test_the_table(checker: Checker) -> None:
 vm "first" { kernel "k" memory 1536K }
 vm "b" { kernel "k" memory 1G module "m" "m = 1" module "k" devices { exit serial } }
 vm "c" { kernel "k" bare memory 0x11000 }
+vm "d" { kernel "k" memory 96G lazy }
 """) == (0, """\
-vm     memory  kernel  devices      modules
-first  1536K   k       all          none
-b      1G      k       serial exit  m k
-c      68K     k       none         none
+vm     memory    kernel  devices      modules
+first  1536K     k       all          none
+b      1G        k       serial exit  m k
+c      68K       k       none         none
+d      96G lazy  k       all          none
 """, "")
 
 
@@ -112,6 +114,6 @@ def test_the_reference_has_every_word(tmp_path: Path) -> None:
     parser = header.with_suffix(".c").read_text()
     lists = re.findall(r"\*const (?:devices|modes|settings)\[\] = \{(.*?)\}", parser, re.DOTALL)
     words = {word for words in lists for word in re.findall(r'"(\w+)"', words)}
-    assert len(words) == 13 + 7 + 3
+    assert len(words) == 14 + 7 + 3
     assert words <= set(re.findall(r"\w+", reference))
     assert cli_run.vm_file_reference(tmp_path) == ""

@@ -7,8 +7,8 @@
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X250 X50 X50 X50 X50 X50
 #define M4 "module \"m\" module \"m\" module \"m\" module \"m\" "
-#define SETTINGS "kernel, cmdline, module, memory, vcpus, devices, mode, load, args, exits, " \
-		 "budget, late, bare or \"}\""
+#define SETTINGS "kernel, cmdline, module, memory, pool, vcpus, devices, mode, load, args, " \
+		 "exits, budget, late, bare or \"}\""
 
 static struct vmfile_vm vms[4];
 static struct vmfile_error error;
@@ -51,6 +51,7 @@ static void defaults(void)
 	CHECK_TEXT(vms[0].kernel, "k");
 	CHECK_TEXT(vms[0].cmdline, "");
 	CHECK(vms[0].memory == MiB(4) && vms[0].vcpus == 1 && vms[0].module_count == 0);
+	CHECK(!vms[0].lazy && !vms[0].pool);
 	CHECK(vms[0].devices == VMFILE_ALL_DEVICES);
 	CHECK(vms[0].mode == VMFILE_LONG && !vms[0].moded && !vms[0].flat && !vms[0].bare);
 	CHECK(!vms[0].args[0] && !vms[0].args[1] && !vms[0].exits && !vms[0].budget);
@@ -77,6 +78,10 @@ static void accepted(void)
 	CHECK(vms[0].load == 0xffefff && vms[0].late == 0xfff000);
 	CHECK(parse("vm \"a\" { kernel \"k\" bare exits 1 module \"m\" memory 512G }") == 1);
 	CHECK(vms[0].bare && !vms[0].devices && vms[0].memory == GiB(512));
+	CHECK(parse("vm \"a\" { pool 4 kernel \"k\" memory 96G lazy }"
+		    "vm \"b\" { kernel \"lazy\" memory 64K }") == 2);
+	CHECK(vms[0].lazy && vms[0].pool == 4 && vms[0].memory == GiB(96));
+	CHECK(!vms[1].lazy && !vms[1].pool);
 }
 
 static void texts(void)
@@ -182,6 +187,10 @@ static void bad_values(void)
 	wrong("memory 32K", 8, "expected a size from 64K to 512G, found the number 32K");
 	wrong("memory 513G", 8, "expected a size from 64K to 512G, found the number 513G");
 	wrong("memory 70000", 8, "expected a multiple of 4K, found the number 70000");
+	wrong("memory lazy", 8, "expected a size from 64K to 512G, found the word \"lazy\"");
+	wrong("memory 1G eager", 11, "expected " SETTINGS ", found the word \"eager\"");
+	wrong("memory 1G lazy lazy", 16, "expected " SETTINGS ", found the word \"lazy\"");
+	wrong("pool 3", 6, "expected a number of pages, at least 4, found the number 3");
 	wrong("vcpus 2", 7, "expected 1: more are not there yet, found the number 2");
 	wrong("mode 64", 6, "expected real, protected or long, found the number 64");
 	wrong("load 513G", 6, "expected an address up to 512G, found the number 513G");
@@ -205,9 +214,11 @@ static void bad_values(void)
 static void contradictions(void)
 {
 	static const char *const settings[][2] = {
-		{ "kernel", "\"k\"" }, { "cmdline", "\"\"" }, { "memory", "4M" }, { "vcpus", "1" },
-		{ "devices", "{ }" }, { "mode", "long" }, { "load", "0" }, { "args", "0 0" },
+		{ "kernel", "\"k\"" }, { "cmdline", "\"\"" }, { "memory", "4M lazy" },
+		{ "vcpus", "1" }, { "devices", "{ }" }, { "mode", "long" }, { "load", "0" },
+		{ "args", "0 0" },
 		{ "exits", "1" }, { "budget", "1" }, { "late", "4M 4K" }, { "bare", "" },
+		{ "pool", "4" },
 	};
 	char text[128], message[128];
 
@@ -224,6 +235,7 @@ static void contradictions(void)
 	      "expected load below 0x200000, the end of memory, found 0x200000");
 	wrong("memory 8M late 4M 4K", 11,
 	      "expected late from 0x800000 on, the end of memory, found 0x400000");
+	wrong("memory 8M pool 4", 11, "expected lazy memory in a VM with a pool, found none");
 	wrong("bare late 4M 4K", 6, "expected nothing to emulate in a bare VM, found late");
 	wrong("devices { } bare", 1,
 	      "expected nothing to emulate in a bare VM, found devices");

@@ -16,6 +16,7 @@
 #include "lib/string.h"
 #include "mm/gmem.h"
 #include "mm/p2m_flat.h"
+#include "mm/p2m_lazy.h"
 #include "mm/pmm.h"
 
 #define VM_PAGES (ROUND_UP(sizeof(struct vm), PAGE_SIZE) / PAGE_SIZE)
@@ -113,7 +114,9 @@ void hv_thread_wait_all(void)
 static void vm_free(struct vm *vm)
 {
 	vms[vm->id] = NULL;
-	if (vm->p2m_root.v)
+	if (vm->paged)
+		p2m_lazy_fini(vm);
+	else if (vm->p2m_root.v)
 		p2m_flat_fini(vm);
 	vm->ops->vm_fini(vm);
 	pmm_free(vm, VM_PAGES);
@@ -187,14 +190,27 @@ int hv_gpa_map(int id, u64 at, u64 size, u32 prot)
 		return -ENOENT;
 	if (!(prot & HV_PROT_READ) || prot & ~(u32)HV_PROT_ALL)
 		return -EINVAL;
-	return p2m_flat_map(vm, gpa(at), size, prot);
+	return vm->paged ? -EBUSY : p2m_flat_map(vm, gpa(at), size, prot);
+}
+
+int hv_gpa_map_lazy(int id, u64 at, u64 size, u32 prot)
+{
+	struct vm *vm = vm_of(id);
+
+	if (!vm)
+		return -ENOENT;
+	if (!(prot & HV_PROT_READ) || prot & ~(u32)HV_PROT_ALL)
+		return -EINVAL;
+	return p2m_lazy_map(vm, gpa(at), size, prot);
 }
 
 int hv_gpa_unmap(int id, u64 at, u64 size)
 {
 	struct vm *vm = vm_of(id);
 
-	return vm ? p2m_flat_unmap(vm, gpa(at), size) : -ENOENT;
+	if (!vm)
+		return -ENOENT;
+	return vm->paged ? p2m_lazy_unmap(vm, gpa(at), size) : p2m_flat_unmap(vm, gpa(at), size);
 }
 
 int hv_gpa_read(int id, u64 at, void *buf, u64 size)

@@ -6,6 +6,7 @@
 #include "hvm/hvm.h"
 #include "core/fpu.h"
 #include "mm/guest_fetch.h"
+#include "mm/p2m_lazy.h"
 #include "x86/insn.h"
 #include "x86/regs.h"
 
@@ -114,8 +115,10 @@ static __noinline bool handle_rare(struct vcpu *v, struct hv_exit *x)
 		return true;
 	case HV_EXIT_HLT:
 		return vcpu_halt(v, x);
+	case HV_EXIT_MEMORY:
+		return v->vm->paged && p2m_violation(v, x);
 	default:
-		return false;	/* MEMORY, SHUTDOWN, REFUSED, ...: the outside decides */
+		return false;	/* SHUTDOWN, REFUSED, ...: the outside decides */
 	}
 }
 

@@ -12,10 +12,10 @@
 
 struct hvm_ops;
 
-/** A stretch of guest physical memory backed by contiguous host memory (mm/p2m_flat.c). */
+/** A stretch of guest physical memory. */
 struct region {
 	gpa_t gpa;
-	hpa_t hpa;
+	hpa_t hpa;		/**< where contiguous host memory backs it (mm/p2m_flat.c) */
 	u64 size;		/**< bytes; 0: the slot is free */
 	u32 prot;		/**< HV_PROT_* */
 };

@@ -9,8 +9,8 @@ enum token { END, WORD, STRING, NUMBER, OPEN, CLOSE, BAD };
 
 /* In the order in which an error lists them. */
 enum setting {
-	KERNEL, CMDLINE, MODULE, MEMORY, VCPUS, DEVICES, MODE, LOAD, ARGS, EXITS, BUDGET, LATE,
-	BARE, SETTINGS
+	KERNEL, CMDLINE, MODULE, MEMORY, POOL, VCPUS, DEVICES, MODE, LOAD, ARGS, EXITS, BUDGET,
+	LATE, BARE, SETTINGS
 };
 
 struct place {
@@ -350,8 +350,8 @@ static enum vmfile_mode parse_mode(struct parser *p)
 
 /* As in enum setting; the last one is for the message again. */
 static const char *const settings[] = {
-	"kernel", "cmdline", "module", "memory", "vcpus", "devices", "mode", "load", "args",
-	"exits", "budget", "late", "bare", "\"}\""
+	"kernel", "cmdline", "module", "memory", "pool", "vcpus", "devices", "mode", "load",
+	"args", "exits", "budget", "late", "bare", "\"}\""
 };
 static_assert(ARRAY_SIZE(settings) == SETTINGS + 1, "a name for each setting");
 
@@ -369,6 +369,12 @@ static void parse_value(struct parser *p, struct vmfile_vm *vm, enum setting set
 		break;
 	case MEMORY:
 		vm->memory = parse_pages(p, KiB(64), VMFILE_MAX_MEMORY, "a size from 64K to 512G");
+		vm->lazy = p->token == WORD && !strcmp(p->word, "lazy");
+		if (vm->lazy)
+			next(p);
+		break;
+	case POOL:
+		vm->pool = parse_number(p, 4, UINT64_MAX, "a number of pages, at least 4");
 		break;
 	case VCPUS:
 		vm->vcpus = (u32)parse_number(p, 1, VMFILE_MAX_VCPUS, "1: more are not there yet");
@@ -438,6 +444,8 @@ static void check_vm(struct parser *p, const struct vmfile_vm *vm)
 		snprintf(found, sizeof(found), "0x%lx", vm->late);
 		fail_at(p, p->given[LATE], expected, found);
 	}
+	if (p->given[POOL].line && !vm->lazy)
+		fail_at(p, p->given[POOL], "lazy memory in a VM with a pool", "none");
 	for (u32 i = 0; vm->bare && i < ARRAY_SIZE(not_bare); i++) {
 		if (p->given[not_bare[i]].line)
 			fail_at(p, p->given[not_bare[i]], "nothing to emulate in a bare VM",

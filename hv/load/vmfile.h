@@ -13,7 +13,10 @@
  *     cmdline TEXT        its command line, passed as it is; default ""
  *     module NAME [TEXT]  a file for the kernel, and its string; default NAME; at
  *                         most 16
- *     memory SIZE         64K to 512G, a multiple of 4K; default 4M
+ *     memory SIZE [lazy]  64K to 512G, a multiple of 4K; default 4M; lazy: takes
+ *                         memory of this computer only where it is touched
+ *     pool NUMBER         lazy memory: most pages that its tables may take, at
+ *                         least 4; default as many as it can need
  *     vcpus NUMBER        1 is all there is for now, and the default
  *     devices "{" { DEVICE } "}"
  *                         serial, pic, pit, rtc, keyboard, screen, exit, each at
@@ -77,6 +80,8 @@ struct vmfile_vm {
 	u32 module_count;
 	u32 vcpus;
 	u64 memory;		/**< bytes, a multiple of 4096 */
+	bool lazy;		/**< they are allocated on first touch */
+	u64 pool;		/**< pages for the tables of lazy memory; 0: as many as it needs */
 	u32 devices;		/**< a set of enum vmfile_device; of a bare VM none */
 	enum vmfile_mode mode;	/**< long if it was not given */
 	bool moded;		/**< `mode` was given */

@@ -2,52 +2,68 @@
 #include "mm/gmem.h"
 
 #include "lib/string.h"
+#include "mm/p2m_lazy.h"
 #include "mm/pmm.h"
 
-/* The host's view of guest memory at `gpa`, and how many bytes from there on are contiguous. */
-static void *resolve(const struct vm *vm, u64 gpa, u64 *contiguous)
+/* resolve() for memory that was mapped once and for all. */
+static int resolve_flat(const struct vm *vm, u64 gpa, hpa_t *out, u64 *contiguous)
 {
 	for (u32 i = 0; i < HV_MAX_REGIONS; i++) {
 		const struct region *r = &vm->region[i];
 
 		if (r->size && gpa >= r->gpa.v && gpa - r->gpa.v < r->size) {
 			*contiguous = r->size - (gpa - r->gpa.v);
-			return (u8 *)phys_to_virt(r->hpa) + (gpa - r->gpa.v);
+			*out = hpa(r->hpa.v + (gpa - r->gpa.v));
+			return 0;
 		}
 	}
-	return NULL;
+	return -EFAULT;
 }
 
-static bool is_memory(const struct vm *vm, u64 gpa, u64 size)
+/* Where guest memory at `at` is in the host, and how many bytes from there on are contiguous. */
+static int resolve(struct vm *vm, u64 at, hpa_t *out, u64 *contiguous)
+{
+	if (!vm->paged)
+		return resolve_flat(vm, at, out, contiguous);
+	*contiguous = PAGE_SIZE - at % PAGE_SIZE;
+	return p2m_lazy_touch(vm, gpa(at), out);
+}
+
+/* Is all of it there? If it is lazy, it is there from now on. */
+static int check(struct vm *vm, u64 gpa, u64 size)
 {
 	u64 run;
+	hpa_t at;
 
 	if (gpa + size < gpa)
-		return false;
+		return -EFAULT;
 	for (; size; gpa += run, size -= run) {
-		if (!resolve(vm, gpa, &run))
-			return false;
+		int err = resolve(vm, gpa, &at, &run);
+
+		if (err)
+			return err;
 		run = run < size ? run : size;
 	}
-	return true;
+	return 0;
 }
 
 static int copy(struct vm *vm, u64 gpa, u8 *buf, u64 size, bool write)
 {
+	int err = check(vm, gpa, size);
 	u64 run;
+	hpa_t at;
 
-	if (!is_memory(vm, gpa, size))
-		return -EFAULT;
-	for (; size; gpa += run, buf += run, size -= run) {
-		u8 *mem = resolve(vm, gpa, &run);
-
+	for (; size && !err; gpa += run, buf += run, size -= run) {
+		err = resolve(vm, gpa, &at, &run);
+		if (err)
+			break;
 		run = run < size ? run : size;
 		if (write)
-			memcpy(mem, buf, run);
+			memcpy(phys_to_virt(at), buf, run);
 		else
-			memcpy(buf, mem, run);
+			memcpy(buf, phys_to_virt(at), run);
 	}
-	return 0;
+	return err;
 }
 
 int gmem_read(struct vm *vm, gpa_t gpa, void *buf, u64 size)

@@ -8,9 +8,12 @@
 
 #include "core/vm.h"
 
-/** Copy `size` bytes from guest memory. All or nothing. @return -EFAULT */
+/**
+ * Copy `size` bytes from guest memory. All or nothing.
+ * @return -EFAULT: not all of it is memory; -ENOMEM, -ENOSPC: see p2m_lazy_touch()
+ */
 int gmem_read(struct vm *vm, gpa_t gpa, void *buf, u64 size);
-/** Copy `size` bytes to guest memory. All or nothing. @return -EFAULT */
+/** Copy `size` bytes to guest memory. The same holds. */
 int gmem_write(struct vm *vm, gpa_t gpa, const void *buf, u64 size);
 
 #endif

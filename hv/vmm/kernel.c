@@ -107,7 +107,7 @@ int vmm_load_kernel(const struct vmm_vm *vm, struct vmm_kernel *k)
 				   .write = write_memory };
 	l.vm = (struct loader_vm){ .memory = c->memory, .cmdline = c->cmdline,
 				   .module_count = c->module_count };
-	f.memory = c->memory - (c->mode == VMFILE_LONG ? VMM_TABLES : 0);
+	f.memory = vmm_plain_end(c) - (c->mode == VMFILE_LONG ? VMM_TABLES : 0);
 	err = find_file(vm, c->kernel, 0, &f, &l.vm.kernel_size);
 	for (u32 i = 0; i < c->module_count && !err; i++) {
 		l.vm.module[i].text = c->module[i].text;

@@ -5,13 +5,13 @@
 #include "x86/regs.h"
 
 /*
- * Page tables for a long-mode start, in the last pages of the VM's memory: virtual addresses are
+ * Page tables for a long-mode start, in the last pages below vmm_plain_end(): virtual addresses are
  * guest physical ones, for the first 4 GiB, in 2 MiB pages.
  */
 static int page_tables(const struct vmm_vm *vm, u64 *cr3)
 {
 	static u64 table[512];
-	u64 pml4 = vm->config->memory - VMM_TABLES, pdpt = pml4 + 4096, pd = pdpt + 4096;
+	u64 pml4 = vmm_plain_end(vm->config) - VMM_TABLES, pdpt = pml4 + 4096, pd = pdpt + 4096;
 	int err;
 
 	memset(table, 0, sizeof(table));
@@ -29,6 +29,12 @@ static int page_tables(const struct vmm_vm *vm, u64 *cr3)
 	return err;
 }
 
+int vmm_map(const struct vmm_vm *vm, u64 gpa, u64 size)
+{
+	return vm->config->lazy ? hv_gpa_map_lazy(vm->id, gpa, size, HV_PROT_ALL) :
+				  hv_gpa_map(vm->id, gpa, size, HV_PROT_ALL);
+}
+
 int vmm_create(struct vmm_vm *vm)
 {
 	static struct hv_machine_config config;
@@ -41,10 +47,11 @@ int vmm_create(struct vmm_vm *vm)
 	strlcpy(config.name, vm->config->name, sizeof(config.name));
 	config.budget = vm->config->budget;
 	config.bare = vm->config->bare;
+	config.pool = vm->config->pool;
 	if (!config.bare)
 		vmm_policy(&config);
 	err = hv_machine_configure(id, &config) ?:
-	      hv_gpa_map(id, 0, vm->config->memory, HV_PROT_ALL);
+	      vmm_map(vm, 0, vm->config->memory);
 	if (err)
 		hv_machine_destroy(id);
 	return err;
@@ -58,7 +65,7 @@ int vmm_start_vcpu(const struct vmm_vm *vm, u64 rip)
 		.rip = rip,
 		.args = { c->args[0], c->args[1] },
 		/* Below the page tables; real mode has 16 bits for it. */
-		.rsp = c->mode == VMFILE_REAL ? 0x7c00 : c->memory - 8 * KiB(4),
+		.rsp = c->mode == VMFILE_REAL ? 0x7c00 : vmm_plain_end(c) - 8 * KiB(4),
 	};
 
 	return (c->mode == VMFILE_LONG ? page_tables(vm, &start.cr3) : 0) ?:

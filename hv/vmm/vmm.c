@@ -46,7 +46,7 @@ static bool late_memory(struct vmm_vm *vm, u64 gpa)
 	const struct vmfile_vm *c = vm->config;
 
 	return gpa - c->late < c->late_size &&
-	       !hv_gpa_map(vm->id, c->late, c->late_size, HV_PROT_ALL);
+	       !vmm_map(vm, c->late, c->late_size);
 }
 
 static void handle(struct vmm_vm *vm, struct hv_exit *x)
@@ -74,6 +74,8 @@ static void handle(struct vmm_vm *vm, struct hv_exit *x)
 		if (!late_memory(vm, x->memory.gpa))
 			fail(vm, "memory");
 		break;
+	case HV_EXIT_POOL:
+	case HV_EXIT_NO_MEMORY:
 	case HV_EXIT_SHUTDOWN:
 	case HV_EXIT_REFUSED:
 	case HV_EXIT_BUDGET:

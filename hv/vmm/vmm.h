@@ -91,6 +91,8 @@ bool selftest_api(void);
 
 /** All of it: machine, kernel, vCPU. Says what is wrong itself. */
 int vmm_start(struct vmm_vm *vm);
+/** Give the VM memory, of the kind that its description asks for. See hv_gpa_map(). */
+int vmm_map(const struct vmm_vm *vm, u64 gpa, u64 size);
 /** Only the machine with its memory. */
 int vmm_create(struct vmm_vm *vm);
 /** Only the vCPU, which starts at `rip`; for long mode, page tables first. */
@@ -98,7 +100,7 @@ int vmm_start_vcpu(const struct vmm_vm *vm, u64 rip);
 
 /* kernel.c: from files to guest memory */
 
-#define VMM_TABLES	(6 * 4096ull)	/* page tables at the end of a long-mode VM's memory */
+#define VMM_TABLES	(6 * 4096ull)	/* page tables, below vmm_plain_end(), for long mode */
 
 /** A kernel in guest memory. */
 struct vmm_kernel {
@@ -106,6 +108,17 @@ struct vmm_kernel {
 	u64 entry;			/**< plain: where it starts, in the mode of the VM file */
 	struct loader_start start;	/**< not plain: how it starts */
 };
+
+/**
+ * Where the memory ends that is of use to a plain kernel at its start: its stack and its page
+ * tables, which map 4 GiB, are below, and so is what a PC has no RAM for.
+ */
+static inline u64 vmm_plain_end(const struct vmfile_vm *c)
+{
+	const u64 end = 0xfec00000;	/* of a PC's RAM below 4 GiB: see memmap_guest() */
+
+	return c->memory < end ? c->memory : end;
+}
 
 /** Load the VM's kernel, and its modules. Says what is wrong itself. */
 int vmm_load_kernel(const struct vmm_vm *vm, struct vmm_kernel *k);

@@ -1,0 +1,75 @@
+"""Memory that is mapped page by page: on first touch, with limits, and given back."""
+
+from __future__ import annotations
+
+import re
+
+from hv.conftest import Machine, observations, vm
+from hv.test_vms import SEED, assert_canary, canary_vm
+
+FIRST = 16 << 20  # where guest/lazy.64.c begins
+GIB, MIB = 1 << 30, 1 << 20
+
+
+def lazy_vm(name: str, memory: int, step: int, seed: int = 0, **settings: object) -> str:
+    """A guest that touches a page each `step` bytes, but for the last MiB, where its stack is."""
+    return vm(name, "lazy.64", memory=f"{memory} lazy", args=f"{memory - MIB + seed} {step}",
+              **settings)
+
+
+def touched(memory: int, step: int) -> dict[str, str]:
+    """What it observes, if each page is there, zero at first, and keeps what is written to it."""
+    return {"pages": hex(-(-(memory - MIB - FIRST) // step)), "used": "0x0", "wrong": "0x0"}
+
+
+def test_a_guest_larger_than_its_host(machine: Machine) -> None:
+    """96 GiB, a page in each of them; the hosts have 256 MiB."""
+    result = machine.run(lazy_vm("a", 96 * GIB, GIB))
+    assert observations(result.channels["A"]) == touched(96 * GIB, GIB)
+    assert result.status == 0
+
+
+def test_neighbours_are_isolated(machine: Machine) -> None:
+    """Two guests with the same addresses and other values; a canary in memory that is fixed."""
+    sizes = 24 * MIB, 64 * 1024
+    result = machine.run(lazy_vm("a", *sizes, seed=1) + canary_vm("canary", SEED)
+                         + lazy_vm("b", *sizes, seed=2))
+    assert observations(result.channels["A"]) == touched(*sizes)
+    assert observations(result.channels["C"]) == touched(*sizes)
+    assert_canary(result.channels["B"], SEED)
+
+
+def stopped(console: str, name: str) -> str:
+    """Why a VM stopped."""
+    return re.findall(rf"^vm {name} stopped reason=(\S+) ", console, re.MULTILINE)[0]
+
+
+def test_a_vm_whose_pool_is_empty_stops_alone(machine: Machine) -> None:
+    """A table each 2 MiB, and so the 50 do not suffice; others with as many pages need fewer."""
+    result = machine.run(lazy_vm("many", GIB, 2 * MIB, pool=50)
+                         + lazy_vm("few", 20 * MIB, 4096, pool=50) + canary_vm("canary", SEED))
+    assert stopped(result.console, "many") == "pool"
+    assert stopped(result.console, "few") == "exit"
+    assert observations(result.channels["B"]) == touched(20 * MIB, 4096)
+    assert_canary(result.channels["C"], SEED)
+
+
+def test_a_vm_that_wants_more_than_the_host_has_stops_alone(machine: Machine) -> None:
+    result = machine.run(lazy_vm("greedy", GIB, 4096) + canary_vm("canary", SEED), memory=64)
+    assert stopped(result.console, "greedy") == "no_memory"
+    assert_canary(result.channels["B"], SEED)
+    assert "panic" not in result.console
+
+
+def test_lazy_memory_ends_where_it_says(machine: Machine) -> None:
+    """fault.64.c writes a byte at 0x3fffffff."""
+    result = machine.run(vm("a", "fault.64", memory=f"{GIB - 4096} lazy", args="1 0")
+                         + vm("b", "fault.64", memory=f"{GIB} lazy", args="1 0"))
+    assert stopped(result.console, "a") == "memory"
+    assert stopped(result.console, "b") == "exit"
+
+
+def test_late_memory_is_lazy_too(machine: Machine) -> None:
+    result = machine.run(vm("a", "late.64", memory="2M lazy", late="0x40000000 64K",
+                            args="0x40000000 0"))
+    assert observations(result.channels["A"]) == {"order": "I"}
