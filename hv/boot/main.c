@@ -10,6 +10,7 @@
 #include "hvm/hvm.h"
 #include "lib/string.h"
 #include "load/cmdline.h"
+#include "mm/p2m_selftest.h"
 #include "mm/pmm.h"
 #include "vmm/vmm.h"
 #include "x86/apic.h"
@@ -71,7 +72,7 @@ __noreturn void hv_main(u32 magic, u32 info)
 	if (tick_by_nmi)
 		nmi_tick_start();
 
-	if (selftest && !vmm_selftest(selftest))
+	if (selftest && !(strcmp(selftest, "p2m") ? vmm_selftest(selftest) : p2m_selftest()))
 		machine_end(STATUS_FAILED);
 	machine_end(vmm_main());
 }

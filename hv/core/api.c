@@ -23,7 +23,7 @@
 
 static struct vm *vms[HV_MAX_VMS + 1];		/* by id; 0 stays empty */
 
-static struct vm *vm_of(int id)
+struct vm *vm_of(int id)
 {
 	return id > 0 && id <= HV_MAX_VMS ? vms[id] : NULL;
 }

@@ -38,6 +38,9 @@ struct vm {
 	u32 vcpu_count;
 };
 
+/** @return the machine of this id; NULL: there is none */
+struct vm *vm_of(int id);
+
 /**
  * Registers that neither the world switch nor the control block switches on at least one of the
  * two architectures. They stay in the CPU while other threads run, and change hands when another

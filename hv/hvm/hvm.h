@@ -109,6 +109,8 @@ struct hvm_ops {
 	/** The same in both directions, with all that an entry can say; see mm/pte.h. */
 	u64 (*pte_encode)(struct pte p, unsigned int level);
 	struct pte (*pte_decode)(u64 entry, unsigned int level);
+	/** Does this CPU keep the accessed and dirty bits of entries of `paged` VMs? */
+	bool (*pte_ages)(void);
 
 	/** Call `see` for the registers that show that the extension is on for this CPU. */
 	void (*see_cpu)(struct cpu *cpu, hvm_see_fn see);

@@ -525,6 +525,12 @@ static void svm_flush(struct vcpu *v)
 	vmcb_of(v)->tlb_control = TLB_CONTROL_FLUSH_ALL;
 }
 
+/* Nested page tables are ordinary ones in this, too (15.25.3). */
+static bool svm_pte_ages(void)
+{
+	return true;
+}
+
 static int svm_cr_access(struct vcpu *v, const struct hv_exit *x)
 {
 	return -EINVAL;	/* CR0, CR3 and CR4 are the guest's own; their accesses don't exit */
@@ -630,6 +636,7 @@ const struct hvm_ops svm_ops = {
 	.pte = npt_entry,
 	.pte_encode = npt_encode,
 	.pte_decode = npt_decode,
+	.pte_ages = svm_pte_ages,
 	.see_cpu = svm_see_cpu,
 	.dump = svm_dump,
 	.explain = svm_explain,

@@ -186,10 +186,15 @@ static void vmx_msr_pass(struct vm *vm, u32 msr)
 
 /* ---- Translation ---------------------------------------------------------------------------- */
 
+static bool vmx_pte_ages(void)
+{
+	return rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & EPT_CAP_AD;
+}
+
 /* What the CPU knows a set of second-level tables by (24.6.11). */
 static u64 vmx_eptp(const struct vm *vm)
 {
-	u64 ad = rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & EPT_CAP_AD && vm->paged ? EPTP_AD : 0;
+	u64 ad = vm->paged && vmx_pte_ages() ? EPTP_AD : 0;
 
 	return vm->p2m_root.v | EPTP_WALK_4 | EPTP_WRITE_BACK | ad;
 }
@@ -639,6 +644,7 @@ const struct hvm_ops vmx_ops = {
 	.pte = ept_entry,
 	.pte_encode = ept_encode,
 	.pte_decode = ept_decode,
+	.pte_ages = vmx_pte_ages,
 	.see_cpu = vmx_see_cpu,
 	.see_controls = vmx_see_controls,
 	.see_host = vmx_see_host,

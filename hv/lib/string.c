@@ -4,8 +4,12 @@
 void *memset(void *dst, int byte, size_t n)
 {
 	void *d = dst;
+	size_t words = n / 8;
+	u64 word = (u8)byte * 0x0101010101010101ull;
 
-	asm volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(byte) : "memory");
+	asm volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(word) : "memory");
+	n %= 8;
+	asm volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(word) : "memory");
 	return dst;
 }
 

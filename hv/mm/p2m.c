@@ -41,8 +41,11 @@ static void table_free(struct vm *vm, hpa_t at, unsigned int level)
 	const u64 *table = phys_to_virt(at);
 
 	for (u32 i = 0; level > 1 && i < ENTRIES; i++) {
-		struct pte p = vm->ops->pte_decode(table[i], level);
+		struct pte p;
 
+		if (!table[i])
+			continue;
+		p = vm->ops->pte_decode(table[i], level);
 		if (p.prot && !p.leaf)
 			table_free(vm, p.hpa, level - 1);
 	}
@@ -85,6 +88,23 @@ struct p2m_walk p2m_walk(const struct vm *vm, gpa_t at, unsigned int level)
 		table = w.pte.hpa;
 		w.level--;
 	}
+}
+
+bool p2m_next(const struct vm *vm, gpa_t *at, u64 end, struct p2m_walk *w)
+{
+	while (at->v < end) {
+		u64 span;
+
+		*w = p2m_walk(vm, *at, 1);
+		if (w->pte.prot)
+			return true;
+		span = pte_span(w->level);
+		do {			/* the rest of this table need not be walked to */
+			at->v = ROUND_DOWN(at->v, span) + span;
+			w->entry++;
+		} while (at->v < end && index_of(*at, w->level) && !*w->entry);
+	}
+	return false;
 }
 
 /*
@@ -195,27 +215,24 @@ int p2m_unmap(struct vm *vm, gpa_t at, unsigned int level)
 int p2m_protect(struct vm *vm, gpa_t at, u64 size, u32 prot)
 {
 	u64 end = at.v + size;
+	struct p2m_walk w;
 
 	if ((at.v | size) % PAGE_SIZE || end < at.v || end > BIT(48) || !(prot & HV_PROT_READ))
 		return -EINVAL;
-	while (at.v < end) {
-		struct p2m_walk w = p2m_walk(vm, at, 1);
-		u64 span = pte_span(w.level), next = ROUND_DOWN(at.v, span) + span;
+	while (p2m_next(vm, &at, end, &w)) {
+		u64 span = pte_span(w.level);
+		struct pte new = w.pte;
+		int err;
 
-		if (w.pte.prot && (at.v % span || next > end)) {
-			int err = split(vm, &w);
-
-			if (err)
-				return err;
-			continue;
-		}
-		if (w.pte.prot) {
-			struct pte new = w.pte;
-
+		if (at.v % span == 0 && span <= end - at.v) {
 			new.prot = prot;
 			entry_set(vm, &w, new);
+			at.v += span;
+			continue;
 		}
-		at.v = next;
+		err = split(vm, &w);
+		if (err)
+			return err;
 	}
 	return 0;
 }

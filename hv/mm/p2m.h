@@ -49,6 +49,14 @@ static inline void p2m_changed(struct vm *vm)
 struct p2m_walk p2m_walk(const struct vm *vm, gpa_t at, unsigned int level);
 
 /**
+ * Find the next page that is mapped, at `*at` or behind it, but below `end`. Quick where little is.
+ * @param at  in: where to begin; out: an address in the page
+ * @param w   its entry
+ * @return false: there is none
+ */
+bool p2m_next(const struct vm *vm, gpa_t *at, u64 end, struct p2m_walk *w);
+
+/**
  * Map one page of pte_span(level) bytes, with tables on the way as needed.
  * @param at,to  multiples of the page's size; `at` below 2^48
  * @param level  1 or 2; 3 where hvm_caps.page_1g is set

@@ -62,19 +62,14 @@ int p2m_lazy_map(struct vm *vm, gpa_t at, u64 size, u32 prot)
 /* The memory itself; the tables stay. */
 static void region_free(struct vm *vm, struct region *r)
 {
-	u64 end = r->gpa.v + r->size;
+	gpa_t at = r->gpa;
+	struct p2m_walk w;
 
-	for (u64 at = r->gpa.v; at < end;) {
-		struct p2m_walk w = p2m_walk(vm, gpa(at), 1);
-		u64 span = pte_span(w.level);
+	while (p2m_next(vm, &at, r->gpa.v + r->size, &w)) {
+		int err = p2m_unmap(vm, at, w.level);
 
-		if (w.pte.prot) {
-			int err = p2m_unmap(vm, gpa(at), w.level);
-
-			ASSERT(!err && w.level == 1);
-			page_free(phys_to_virt(w.pte.hpa));
-		}
-		at = ROUND_DOWN(at, span) + span;
+		ASSERT(!err && w.level == 1);
+		page_free(phys_to_virt(w.pte.hpa));
 	}
 	*r = (struct region){ .size = 0 };
 }

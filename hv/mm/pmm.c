@@ -115,6 +115,10 @@ static u64 find_run(u64 from, u64 pages, u64 step)
 	for (u64 p = ROUND_UP(from, step); p + pages <= top_page; p += step) {
 		u64 n = 0;
 
+		if (step == 1 && used[p / 64] == UINT64_MAX) {
+			p |= 63;	/* none of these */
+			continue;
+		}
 		while (n < pages && !bitmap_get(used, p + n))
 			n++;
 		if (n == pages)

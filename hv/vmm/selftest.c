@@ -247,8 +247,11 @@ bool vmm_selftest(const char *what)
 		return test_state();
 	if (!strcmp(what, "api"))
 		return selftest_api();
+	if (!strcmp(what, "lazy"))
+		return selftest_lazy();
 	if (!strncmp(what, "random:", 7))
 		return test_random(what + 7);
-	vmm_printf("no self-test \"%s\"; there are: state, api, random:SEED:COUNT\n", what);
+	vmm_printf("no self-test \"%s\"; there are: state, api, p2m, lazy, "
+		   "random:SEED:COUNT\n", what);
 	return false;
 }

@@ -34,6 +34,7 @@ static void nobody_home(void)
 		EXPECT(hv_machine_configure(vm, &config), -ENOENT);
 		EXPECT(hv_machine_destroy(vm), -ENOENT);
 		EXPECT(hv_gpa_map(vm, 0, 4096, HV_PROT_ALL), -ENOENT);
+		EXPECT(hv_gpa_map_lazy(vm, 0, 4096, HV_PROT_ALL), -ENOENT);
 		EXPECT(hv_gpa_unmap(vm, 0, 4096), -ENOENT);
 		EXPECT(hv_gpa_read(vm, 0, &word, 8), -ENOENT);
 		EXPECT(hv_gpa_write(vm, 0, &word, 8), -ENOENT);
@@ -83,6 +84,39 @@ static void memory(int vm)
 	for (u64 i = 2; i < HV_MAX_REGIONS; i++)
 		EXPECT(hv_gpa_map(vm, GiB(i), 4096, HV_PROT_ALL), 0);
 	EXPECT(hv_gpa_map(vm, GiB(100), 4096, HV_PROT_ALL), -ENOSPC);
+	EXPECT(hv_gpa_map_lazy(vm, GiB(100), 4096, HV_PROT_ALL), -EBUSY);
+}
+
+static void lazy_memory(void)
+{
+	const struct hv_vcpu_start start = { .mode = HV_MODE_REAL };
+	u64 word = 0x1122334455667788, back = 0;
+	int vm = hv_machine_create(), late = hv_machine_create();
+
+	EXPECT(hv_gpa_map_lazy(vm, 1, 4096, HV_PROT_ALL), -EINVAL);
+	EXPECT(hv_gpa_map_lazy(vm, BIT(46), 4096, HV_PROT_ALL), -EINVAL);
+	EXPECT(hv_gpa_map_lazy(vm, 4096, ~0ull - 4095, HV_PROT_ALL), -EINVAL);
+	EXPECT(hv_gpa_map_lazy(vm, 0, 4096, HV_PROT_WRITE), -EINVAL);
+	EXPECT(hv_gpa_map_lazy(vm, 0, GiB(512), HV_PROT_ALL), 0);
+	EXPECT(hv_gpa_map_lazy(vm, GiB(511), GiB(2), HV_PROT_ALL), -EEXIST);
+	EXPECT(hv_gpa_map_lazy(vm, GiB(512), 4096, HV_PROT_READ), 0);
+	EXPECT(hv_gpa_map(vm, GiB(600), 4096, HV_PROT_ALL), -EBUSY);
+
+	/* Across the border of the two, and beyond. */
+	EXPECT(hv_gpa_read(vm, GiB(512) - 4, &back, 8), 0);
+	expect("what nobody wrote", (s64)back, 0);
+	EXPECT(hv_gpa_write(vm, GiB(512) - 4, &word, 8), 0);
+	EXPECT(hv_gpa_read(vm, GiB(512) - 4, &back, 8), 0);
+	expect("what was written", (s64)back, (s64)word);
+	EXPECT(hv_gpa_write(vm, GiB(512) + 4096 - 4, &word, 8), -EFAULT);
+	EXPECT(hv_gpa_unmap(vm, GiB(512), 8192), -ENOENT);
+	EXPECT(hv_gpa_unmap(vm, GiB(512), 4096), 0);
+	EXPECT(hv_gpa_read(vm, GiB(512) - 4, &back, 8), -EFAULT);
+	EXPECT(hv_machine_destroy(vm), 0);
+
+	EXPECT(hv_vcpu_create(late, 0, &start), 0);
+	EXPECT(hv_gpa_map_lazy(late, 0, 4096, HV_PROT_ALL), -EBUSY);
+	EXPECT(hv_machine_destroy(late), 0);
 }
 
 static void vcpus(int vm)
@@ -160,6 +194,7 @@ bool selftest_api(void)
 	memory(vm);
 	vcpus(vm);
 	EXPECT(hv_machine_destroy(vm), 0);
+	lazy_memory();
 	too_many();
 	hv_capability(&after);
 	expect("free memory at the end", (s64)after.memory_free, (s64)before.memory_free);

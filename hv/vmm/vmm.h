@@ -82,10 +82,12 @@ void report_end(const struct vmm_vm *vm, const struct hv_exit *x);
 
 /* selftest.c */
 
-/** Run a self-test: "state", "api" or "random:SEED:COUNT". @return true when it passed */
+/** Run a self-test: "state", "api", "lazy", "random:SEED:COUNT". @return true when it passed */
 bool vmm_selftest(const char *what);
 /** selftest_api.c: knock at every door of api.h. */
 bool selftest_api(void);
+/** selftest_lazy.c: 1,000 VMs with lazy memory, where there is room for ten. */
+bool selftest_lazy(void);
 
 /* start.c: from a VM's description to a vCPU that is ready to run */
 

@@ -73,3 +73,25 @@ def test_late_memory_is_lazy_too(machine: Machine) -> None:
     result = machine.run(vm("a", "late.64", memory="2M lazy", late="0x40000000 64K",
                             args="0x40000000 0"))
     assert observations(result.channels["A"]) == {"order": "I"}
+
+
+def complaints(console: str, test: str) -> list[str]:
+    """What a self-test says, but for its figures."""
+    lines = [line for line in console.splitlines() if line.startswith(f"selftest {test} ")]
+    return [line for line in lines if " free before=" not in line and " tables of " not in line]
+
+
+def test_tables_are_as_the_operations_say(machine: Machine) -> None:
+    """Map, unmap, protect, split and merge, against a model; how large tables are."""
+    result = machine.run(vm("a", "hello.64"), "selftest=p2m")
+    assert complaints(result.console, "p2m") == ["selftest p2m passed"]
+    sizes = re.findall(r"^selftest p2m tables of 1 GiB: 4K=(\d+) 2M=(\d+)( 1G=8192)?$",
+                       result.console, re.MULTILINE)
+    assert [size[:2] for size in sizes] == [(str(515 * 4096), str(3 * 4096))]
+
+
+def test_a_thousand_vms_where_ten_fit(machine: Machine) -> None:
+    result = machine.run(vm("a", "hello.64"), "selftest=lazy", memory=64)
+    assert complaints(result.console, "lazy") == ["selftest lazy passed"]
+    assert "selftest lazy VMs=1000 free" in result.console
+    assert result.status == 0
