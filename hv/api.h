@@ -147,7 +147,7 @@ int hv_gpa_map(int vm, u64 gpa, u64 size, u32 prot);
 int hv_gpa_map_lazy(int vm, u64 gpa, u64 size, u32 prot);
 /**
  * Take back memory that one hv_gpa_map() or hv_gpa_map_lazy() gave.
- * @return -ENOENT when `gpa`, `size` are not its
+ * @return -ENOENT when `gpa`, `size` are not its; -EBUSY: it has a log, see hv_dirty_start()
  */
 int hv_gpa_unmap(int vm, u64 gpa, u64 size);
 /**
@@ -157,6 +157,25 @@ int hv_gpa_unmap(int vm, u64 gpa, u64 size);
  */
 int hv_gpa_read(int vm, u64 gpa, void *buf, u64 size);
 int hv_gpa_write(int vm, u64 gpa, const void *buf, u64 size);
+
+/**
+ * Begin to note which pages of a range are written to, by the guest or by hv_gpa_write(). At first
+ * none is dirty. A CPU that walks the guest's page tables may write to them (accessed, dirty), or
+ * count as if it did, so tables can be dirty without the guest's doing; and on Bochs as an Intel
+ * CPU they can be clean although the CPU has set a bit in them.
+ * @param gpa,size  multiples of 4096, inside memory that one hv_gpa_map_lazy() gave
+ * @return -EINVAL; -EBUSY: the machine has a log; -ENOMEM; -ENOSPC: its pool is empty
+ */
+int hv_dirty_start(int vm, u64 gpa, u64 size);
+/**
+ * Read a part of the log, and make its pages clean again.
+ * @param gpa,size  multiples of 4096, inside the log's range
+ * @param bitmap    out: bit n % 64 of word n / 64 is set if page n from `gpa` on is dirty
+ * @return how many are dirty; -EINVAL; -ENOENT: there is no log
+ */
+s64 hv_dirty_read(int vm, u64 gpa, u64 size, u64 *bitmap);
+/** End the log. @return -ENOENT: there is none */
+int hv_dirty_stop(int vm);
 
 /* ---- A virtual CPU -------------------------------------------------------------------------- */
 

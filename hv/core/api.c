@@ -15,6 +15,7 @@
 #include "hvm/hvm.h"
 #include "lib/string.h"
 #include "mm/gmem.h"
+#include "mm/p2m_dirty.h"
 #include "mm/p2m_flat.h"
 #include "mm/p2m_lazy.h"
 #include "mm/pmm.h"
@@ -225,6 +226,27 @@ int hv_gpa_write(int id, u64 at, const void *buf, u64 size)
 	struct vm *vm = vm_of(id);
 
 	return vm ? gmem_write(vm, gpa(at), buf, size) : -ENOENT;
+}
+
+int hv_dirty_start(int id, u64 at, u64 size)
+{
+	struct vm *vm = vm_of(id);
+
+	return vm ? p2m_dirty_start(vm, gpa(at), size) : -ENOENT;
+}
+
+s64 hv_dirty_read(int id, u64 at, u64 size, u64 *bitmap)
+{
+	struct vm *vm = vm_of(id);
+
+	return vm ? p2m_dirty_read(vm, gpa(at), size, bitmap) : -ENOENT;
+}
+
+int hv_dirty_stop(int id)
+{
+	struct vm *vm = vm_of(id);
+
+	return vm ? p2m_dirty_stop(vm) : -ENOENT;
 }
 
 /* ---- A virtual CPU -------------------------------------------------------------------------- */

@@ -20,6 +20,13 @@ struct region {
 	u32 prot;		/**< HV_PROT_* */
 };
 
+/** The log of dirty pages (mm/p2m_dirty.c). */
+struct dirty_log {
+	gpa_t start;
+	u64 pages;		/**< of 4 KiB */
+	u64 *map;		/**< a bit for each, set: dirty; NULL: there is no log */
+};
+
 struct vm {
 	int id;			/**< 1 to HV_MAX_VMS; also its ASID or VPID */
 	const struct hvm_ops *ops;
@@ -30,6 +37,7 @@ struct vm {
 	u64 p2m_pages;		/**< pages that they take, the root included */
 	u64 p2m_limit;		/**< paged: most pages that they may take */
 	u64 p2m_generation;	/**< from 1, changes when cached translations are wrong */
+	struct dirty_log dirty;
 	void *io_bitmap;	/**< which ports exit; layout and size are the back end's */
 	void *msr_bitmap;	/**< which MSRs exit; likewise */
 	u32 unknown_msr[16];	/**< MSRs that it has tried and does not have; each is told once */

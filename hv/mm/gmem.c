@@ -21,12 +21,12 @@ static int resolve_flat(const struct vm *vm, u64 gpa, hpa_t *out, u64 *contiguou
 }
 
 /* Where guest memory at `at` is in the host, and how many bytes from there on are contiguous. */
-static int resolve(struct vm *vm, u64 at, hpa_t *out, u64 *contiguous)
+static int resolve(struct vm *vm, u64 at, bool write, hpa_t *out, u64 *contiguous)
 {
 	if (!vm->paged)
 		return resolve_flat(vm, at, out, contiguous);
 	*contiguous = PAGE_SIZE - at % PAGE_SIZE;
-	return p2m_lazy_touch(vm, gpa(at), out);
+	return p2m_lazy_touch(vm, gpa(at), write, out);
 }
 
 /* Is all of it there? If it is lazy, it is there from now on. */
@@ -38,7 +38,7 @@ static int check(struct vm *vm, u64 gpa, u64 size)
 	if (gpa + size < gpa)
 		return -EFAULT;
 	for (; size; gpa += run, size -= run) {
-		int err = resolve(vm, gpa, &at, &run);
+		int err = resolve(vm, gpa, false, &at, &run);
 
 		if (err)
 			return err;
@@ -54,7 +54,7 @@ static int copy(struct vm *vm, u64 gpa, u8 *buf, u64 size, bool write)
 	hpa_t at;
 
 	for (; size && !err; gpa += run, buf += run, size -= run) {
-		err = resolve(vm, gpa, &at, &run);
+		err = resolve(vm, gpa, write, &at, &run);
 		if (err)
 			break;
 		run = run < size ? run : size;

@@ -3,6 +3,7 @@
 
 #include "core/panic.h"
 #include "mm/p2m.h"
+#include "mm/p2m_dirty.h"
 #include "mm/pmm.h"
 
 #define MAX_GPA		BIT(46)
@@ -80,12 +81,15 @@ int p2m_lazy_unmap(struct vm *vm, gpa_t at, u64 size)
 
 	if (!r || r->gpa.v != at.v || r->size != size)
 		return -ENOENT;
+	if (vm->dirty.map && p2m_region(vm, vm->dirty.start) == r)
+		return -EBUSY;
 	region_free(vm, r);
 	return 0;
 }
 
 void p2m_lazy_fini(struct vm *vm)
 {
+	p2m_dirty_stop(vm);
 	for (u32 i = 0; i < HV_MAX_REGIONS; i++) {
 		if (vm->region[i].size)
 			region_free(vm, &vm->region[i]);
@@ -95,22 +99,23 @@ void p2m_lazy_fini(struct vm *vm)
 
 /* ---- On first touch ------------------------------------------------------------------------- */
 
-/* Give the guest a page. */
+/* Give the guest a page. While writes to it are to be noted, it can only be read. */
 static int populate(struct vm *vm, const struct region *r, gpa_t at)
 {
+	u32 prot = p2m_dirty_clean(vm, at) ? r->prot & ~(u32)HV_PROT_WRITE : r->prot;
 	void *page = page_alloc();
 	int err;
 
 	if (!page)
 		return -ENOMEM;
-	err = p2m_map(vm, gpa(ROUND_DOWN(at.v, PAGE_SIZE)), virt_to_phys(page), 1, r->prot,
+	err = p2m_map(vm, gpa(ROUND_DOWN(at.v, PAGE_SIZE)), virt_to_phys(page), 1, prot,
 		      MEMTYPE_WB);
 	if (err)
 		page_free(page);
 	return err;
 }
 
-int p2m_lazy_touch(struct vm *vm, gpa_t at, hpa_t *out)
+int p2m_lazy_touch(struct vm *vm, gpa_t at, bool write, hpa_t *out)
 {
 	const struct region *r = p2m_region(vm, at);
 	struct p2m_walk w = p2m_walk(vm, at, 1);
@@ -125,7 +130,7 @@ int p2m_lazy_touch(struct vm *vm, gpa_t at, hpa_t *out)
 		w = p2m_walk(vm, at, 1);
 	}
 	*out = hpa(w.pte.hpa.v + at.v % pte_span(w.level));
-	return 0;
+	return write && p2m_dirty_clean(vm, at) ? p2m_dirty_note(vm, at, r->prot) : 0;
 }
 
 bool p2m_violation(struct vcpu *v, struct hv_exit *x)
@@ -139,7 +144,7 @@ bool p2m_violation(struct vcpu *v, struct hv_exit *x)
 
 	if (!r || !(r->prot & access))
 		return false;
-	err = p2m_lazy_touch(v->vm, at, &page);
+	err = p2m_lazy_touch(v->vm, at, x->memory.write, &page);
 	if (err)
 		x->reason = err == -ENOSPC ? HV_EXIT_POOL : HV_EXIT_NO_MEMORY;
 	return !err;

@@ -20,11 +20,13 @@ int p2m_lazy_unmap(struct vm *vm, gpa_t at, u64 size);
 void p2m_lazy_fini(struct vm *vm);
 
 /**
- * Where the byte at `at` is in the host; its page is made if it is not there yet.
- * @param out  the byte's address; the rest of its 4-KiB page is behind it
+ * Where the byte at `at` is in the host; its page is made if it is not there yet, and a write is
+ * noted in the log of dirty pages.
+ * @param write  the byte is about to be written to
+ * @param out    the byte's address; the rest of its 4-KiB page is behind it
  * @return -EFAULT: no memory there; -ENOSPC: no page left for tables; -ENOMEM
  */
-int p2m_lazy_touch(struct vm *vm, gpa_t at, hpa_t *out);
+int p2m_lazy_touch(struct vm *vm, gpa_t at, bool write, hpa_t *out);
 
 /**
  * Deal with HV_EXIT_MEMORY of a VM that is `paged`.

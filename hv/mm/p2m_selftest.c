@@ -206,7 +206,7 @@ static void refusals(void)
 
 #define MODEL_PAGES	1536		/* of 4 KiB: three large ones */
 #define MODEL_AT	GiB(1)
-#define STEPS		600
+#define STEPS		300
 
 static u64 model[MODEL_PAGES];		/* as look() has it */
 

@@ -249,9 +249,11 @@ bool vmm_selftest(const char *what)
 		return selftest_api();
 	if (!strcmp(what, "lazy"))
 		return selftest_lazy();
+	if (!strcmp(what, "dirty"))
+		return selftest_dirty();
 	if (!strncmp(what, "random:", 7))
 		return test_random(what + 7);
-	vmm_printf("no self-test \"%s\"; there are: state, api, p2m, lazy, "
+	vmm_printf("no self-test \"%s\"; there are: state, api, p2m, lazy, dirty, "
 		   "random:SEED:COUNT\n", what);
 	return false;
 }

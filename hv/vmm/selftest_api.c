@@ -38,6 +38,9 @@ static void nobody_home(void)
 		EXPECT(hv_gpa_unmap(vm, 0, 4096), -ENOENT);
 		EXPECT(hv_gpa_read(vm, 0, &word, 8), -ENOENT);
 		EXPECT(hv_gpa_write(vm, 0, &word, 8), -ENOENT);
+		EXPECT(hv_dirty_start(vm, 0, 4096), -ENOENT);
+		EXPECT(hv_dirty_read(vm, 0, 4096, &word), -ENOENT);
+		EXPECT(hv_dirty_stop(vm), -ENOENT);
 		EXPECT(hv_vcpu_create(vm, 0, &start), -ENOENT);
 		EXPECT(hv_vcpu_getstate(vm, 0, &state, HV_STATE_ALL), -ENOENT);
 		EXPECT(hv_vcpu_setstate(vm, 0, &state, HV_STATE_ALL), -ENOENT);

@@ -82,12 +82,14 @@ void report_end(const struct vmm_vm *vm, const struct hv_exit *x);
 
 /* selftest.c */
 
-/** Run a self-test: "state", "api", "lazy", "random:SEED:COUNT". @return true when it passed */
+/** Run a self-test: "state", "api", "lazy", "dirty", "random:SEED:COUNT". @return did it pass? */
 bool vmm_selftest(const char *what);
 /** selftest_api.c: knock at every door of api.h. */
 bool selftest_api(void);
 /** selftest_lazy.c: 1,000 VMs with lazy memory, where there is room for ten. */
 bool selftest_lazy(void);
+/** selftest_dirty.c: the log of dirty pages has what a guest writes, and nothing else. */
+bool selftest_dirty(void);
 
 /* start.c: from a VM's description to a vCPU that is ready to run */
 

@@ -95,3 +95,8 @@ def test_a_thousand_vms_where_ten_fit(machine: Machine) -> None:
     assert complaints(result.console, "lazy") == ["selftest lazy passed"]
     assert "selftest lazy VMs=1000 free" in result.console
     assert result.status == 0
+
+
+def test_the_log_of_dirty_pages_is_exact(machine: Machine) -> None:
+    result = machine.run(vm("a", "hello.64"), "selftest=dirty")
+    assert complaints(result.console, "dirty") == ["selftest dirty passed"]

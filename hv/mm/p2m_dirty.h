@@ -1,0 +1,25 @@
+/**
+ * @file p2m_dirty.h
+ * The log of dirty pages: which pages of a range have been written to. As long as a page in the
+ * range is clean, the guest may not write to it; the first write is an exit that notes the page and
+ * allows the others. See hv_dirty_start() and the like in api.h for the first three.
+ */
+#ifndef MM_P2M_DIRTY_H
+#define MM_P2M_DIRTY_H
+
+#include "core/vm.h"
+#include "mm/types.h"
+
+int p2m_dirty_start(struct vm *vm, gpa_t at, u64 size);
+s64 p2m_dirty_read(struct vm *vm, gpa_t at, u64 size, u64 *bitmap);
+int p2m_dirty_stop(struct vm *vm);
+
+/** Is the page of `at` in the range, and clean? Then it must not be writable. */
+bool p2m_dirty_clean(const struct vm *vm, gpa_t at);
+/**
+ * A clean page is about to be written to: note it; it gets the rights `prot`.
+ * @return -ENOSPC, -ENOMEM: it is part of a large one, and no table is left
+ */
+int p2m_dirty_note(struct vm *vm, gpa_t at, u32 prot);
+
+#endif
