@@ -4,10 +4,11 @@
  */
 #include "guest.h"
 
-enum kind { CPUID, HYPERCALL, RDMSR, UART };
+enum kind { CPUID, HYPERCALL, RDMSR, UART, PAGE };
 
 #define MSR_MISC_ENABLE	0x1a0
 #define COM1_SCRATCH	(COM1 + 7)
+#define PAGES_AT	(4ull << 20)	/* memory that nobody has touched yet */
 
 static inline u64 rdtsc(void)
 {
@@ -42,6 +43,10 @@ static void run(enum kind kind, u64 n)
 		break;
 	case UART:
 		REPEAT(n, "mov %0, %%edx; in %%dx, %%al", "i"(COM1_SCRATCH));
+		break;
+	case PAGE:
+		for (u64 i = 0; i < n; i++)
+			*(volatile u8 *)(PAGES_AT + i * 4096) = 1;
 		break;
 	}
 }

@@ -156,14 +156,15 @@ static int split(struct vm *vm, struct p2m_walk *w)
 	return 0;
 }
 
-/* Like p2m_walk(), but get to `level`: add tables that are missing, split pages that are larger. */
+/* Go on with a walk, down to `level`: add tables that are missing, split pages that are larger. */
 static int reach(struct vm *vm, gpa_t at, unsigned int level, struct p2m_walk *w)
 {
-	for (*w = p2m_walk(vm, at, level); w->level > level; *w = p2m_walk(vm, at, level)) {
+	while (w->level > level) {
 		int err = w->pte.prot ? split(vm, w) : table_add(vm, w);
 
 		if (err)
 			return err;
+		*w = p2m_walk(vm, at, level);
 	}
 	return 0;
 }

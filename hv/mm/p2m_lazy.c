@@ -100,7 +100,7 @@ void p2m_lazy_fini(struct vm *vm)
 /* ---- On first touch ------------------------------------------------------------------------- */
 
 /* Give the guest a page. While writes to it are to be noted, it can only be read. */
-static int populate(struct vm *vm, const struct region *r, gpa_t at)
+static int populate(struct vm *vm, const struct region *r, gpa_t at, hpa_t *out)
 {
 	u32 prot = p2m_dirty_clean(vm, at) ? r->prot & ~(u32)HV_PROT_WRITE : r->prot;
 	void *page = page_alloc();
@@ -108,8 +108,8 @@ static int populate(struct vm *vm, const struct region *r, gpa_t at)
 
 	if (!page)
 		return -ENOMEM;
-	err = p2m_map(vm, gpa(ROUND_DOWN(at.v, PAGE_SIZE)), virt_to_phys(page), 1, prot,
-		      MEMTYPE_WB);
+	*out = virt_to_phys(page);
+	err = p2m_map(vm, gpa(ROUND_DOWN(at.v, PAGE_SIZE)), *out, 1, prot, MEMTYPE_WB);
 	if (err)
 		page_free(page);
 	return err;
@@ -123,11 +123,11 @@ int p2m_lazy_touch(struct vm *vm, gpa_t at, bool write, hpa_t *out)
 	if (!r)
 		return -EFAULT;
 	if (!w.pte.prot) {
-		int err = populate(vm, r, at);
+		int err = populate(vm, r, at, &w.pte.hpa);
 
 		if (err)
 			return err;
-		w = p2m_walk(vm, at, 1);
+		w.level = 1;
 	}
 	*out = hpa(w.pte.hpa.v + at.v % pte_span(w.level));
 	return write && p2m_dirty_clean(vm, at) ? p2m_dirty_note(vm, at, r->prot) : 0;
