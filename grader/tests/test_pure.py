@@ -17,11 +17,24 @@ FLAGS = ["-std=gnu11", "-g", "-O1", "-fno-builtin", "-Wall", "-Wextra", "-Wno-un
          "-include", str(UNIT / "host.h"), f"-I{ROOT / 'hv'}", f"-I{UNIT}"]
 
 
+def compile_c(*words: str, cwd: Path) -> None:
+    """Run gcc, with the sanitizers."""
+    done = subprocess.run(["gcc", *FLAGS, *words], cwd=cwd, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session", name="objects")
+def objects_fixture(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The pure code, compiled once for all tests."""
+    folder = tmp_path_factory.mktemp("pure")
+    compile_c("-c", *PURE, *LIB, cwd=folder)
+    return sorted(str(path) for path in folder.glob("*.o"))
+
+
 @pytest.mark.parametrize("test", sorted(UNIT.glob("test_*.c")), ids=lambda path: path.stem)
-def test_unit(test: Path, tmp_path: Path) -> None:
+def test_unit(test: Path, objects: list[str], tmp_path: Path) -> None:
     program = tmp_path / test.stem
-    built = subprocess.run(["gcc", *FLAGS, str(test), *PURE, *LIB, "-o", str(program)],
-                           capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stderr
+    compile_c(str(test), *objects, "-o", str(program), cwd=tmp_path)
     ran = subprocess.run([str(program)], capture_output=True, text=True, check=False, timeout=60)
     assert ran.returncode == 0, ran.stdout + ran.stderr

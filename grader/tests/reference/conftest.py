@@ -10,7 +10,7 @@ from nestling.workshop import Workshop
 
 @pytest.fixture(scope="session", name="built")
 def built_fixture(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """A workshop, which is built once."""
+    """A workshop, which is built once. Who takes it arranges it."""
     return Workshop(ROOT, tmp_path_factory.mktemp("reference") / "tree")
 
 

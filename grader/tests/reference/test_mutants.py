@@ -25,10 +25,10 @@ OF_A_LAB = 8  # at least so many on each track
 @emulators
 @pytest.mark.parametrize("mutant", MUTANTS,
                          ids=lambda mutant: f"{mutant.exercise}-{mutant.track}-{mutant.name}")
-def test_a_mutant_is_caught_with_its_hint(workshop: Workshop, mutant: Mutant) -> None:
+def test_a_mutant_is_caught_with_its_hint(built: Workshop, mutant: Mutant) -> None:
     wrong = of_mutant(ROOT, mutant, LABS)
     runs = runs_of(choice_of("", *ALL), wrong.exercise)
-    trial = try_out(workshop, wrong, runs, quick=True)
+    trial = try_out(built, wrong, runs, quick=True)
     assert trial.fate is Fate.CAUGHT, trial.note
 
 

@@ -35,12 +35,12 @@ def grades_of(workshop: Workshop, choice: Choice, stubs: Collection[Exercise],
 
 @pytest.mark.parametrize(("exercise", "track"), STUBS, ids=str)
 def test_a_stub_costs_its_points_and_those_of_what_needs_it(
-        workshop: Workshop, exercise: Exercise, track: str) -> None:
+        built: Workshop, exercise: Exercise, track: str) -> None:
     """What comes before it does not reach it; the next test shows that."""
     known = choice_of(track, QUICK[track])
     later = known.exercises[known.exercises.index(exercise):]
     choice = dataclasses.replace(known, exercises=later)
-    grades = grades_of(workshop, choice, [exercise], {})
+    grades = grades_of(built, choice, [exercise], {})
     needing = blocked_by([exercise], choice.known)
     for other, grade in grades.items():
         if other == exercise:
@@ -52,13 +52,13 @@ def test_a_stub_costs_its_points_and_those_of_what_needs_it(
 
 
 @pytest.mark.parametrize("track", QUICK)
-def test_each_exercise_counts_as_soon_as_it_is_solved(workshop: Workshop, track: str) -> None:
+def test_each_exercise_counts_as_soon_as_it_is_solved(built: Workshop, track: str) -> None:
     choice = choice_of(track, QUICK[track])
     verdicts: dict[Run, Verdict] = {}
     for count in range(len(choice.known) + 1):
         solved, stubs = choice.known[:count], choice.known[count:]
         verdicts = lasting(verdicts, choice, solved)
-        grades = grades_of(workshop, choice, stubs, verdicts)
+        grades = grades_of(built, choice, stubs, verdicts)
         lost = {str(exercise): grades[exercise].hint for exercise in solved
                 if grades[exercise].status is not Status.PASSED}
         assert not lost, f"solved up to {solved[-1]}, these get nothing: {lost}"
