@@ -183,13 +183,18 @@ int hv_machine_destroy(int id)
 
 /* ---- Guest memory --------------------------------------------------------------------------- */
 
+static bool prot_is_valid(u32 prot)
+{
+	return prot & HV_PROT_READ && !(prot & ~(u32)HV_PROT_ALL);
+}
+
 int hv_gpa_map(int id, u64 at, u64 size, u32 prot)
 {
 	struct vm *vm = vm_of(id);
 
 	if (!vm)
 		return -ENOENT;
-	if (!(prot & HV_PROT_READ) || prot & ~(u32)HV_PROT_ALL)
+	if (!prot_is_valid(prot))
 		return -EINVAL;
 	return vm->paged ? -EBUSY : p2m_flat_map(vm, gpa(at), size, prot);
 }
@@ -200,7 +205,7 @@ int hv_gpa_map_lazy(int id, u64 at, u64 size, u32 prot)
 
 	if (!vm)
 		return -ENOENT;
-	if (!(prot & HV_PROT_READ) || prot & ~(u32)HV_PROT_ALL)
+	if (!prot_is_valid(prot))
 		return -EINVAL;
 	return p2m_lazy_map(vm, gpa(at), size, prot);
 }
