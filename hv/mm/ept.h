@@ -39,37 +39,8 @@ static inline u64 ept_entry(hpa_t pa, unsigned int level, bool leaf, u32 prot)
 	return e;
 }
 
-/** The bits of an entry at `level`; 0 for one that is not present. */
-static inline u64 ept_encode(struct pte p, unsigned int level)
-{
-	static const u64 type[] = { [MEMTYPE_WB] = EPT_WB, [MEMTYPE_WT] = EPT_WT,
-				    [MEMTYPE_UC] = EPT_UC };
-	u64 e;
-
-	if (!p.prot)
-		return 0;
-	e = ept_entry(p.hpa, level, p.leaf, p.prot) | (p.accessed ? EPT_A : 0) |
-	    (p.dirty ? EPT_D : 0);
-	return p.leaf ? (e & ~EPT_TYPE) | type[p.type] : e;
-}
-
-/** What the bits of an entry at `level` say. */
-static inline struct pte ept_decode(u64 e, unsigned int level)
-{
-	bool leaf = level == 1 || (level < 4 && e & EPT_PS);
-	u64 type = leaf ? e & EPT_TYPE : EPT_WB;
-
-	if (!(e & (EPT_R | EPT_W | EPT_X)))
-		return (struct pte){ .prot = 0 };
-	return (struct pte){
-		.hpa = hpa(e & EPT_ADDR & ~(leaf ? pte_span(level) - 1 : 0)),
-		.prot = (e & EPT_R ? HV_PROT_READ : 0) | (e & EPT_W ? HV_PROT_WRITE : 0) |
-			(e & EPT_X ? HV_PROT_EXEC : 0),
-		.leaf = leaf,
-		.type = type == EPT_WB ? MEMTYPE_WB : type == EPT_WT ? MEMTYPE_WT : MEMTYPE_UC,
-		.accessed = e & EPT_A,
-		.dirty = e & EPT_D,
-	};
-}
+/** The bits of an entry, and back: see ept.c. */
+u64 ept_encode(struct pte p, unsigned int level);
+struct pte ept_decode(u64 e, unsigned int level);
 
 #endif

@@ -35,34 +35,8 @@ static inline u64 npt_entry(hpa_t pa, unsigned int level, bool leaf, u32 prot)
 	return e;
 }
 
-/** The bits of an entry at `level`; 0 for one that is not present. */
-static inline u64 npt_encode(struct pte p, unsigned int level)
-{
-	static const u64 type[] = { [MEMTYPE_WB] = 0, [MEMTYPE_WT] = NPT_PWT,
-				    [MEMTYPE_UC] = NPT_PCD | NPT_PWT };
-
-	if (!p.prot)
-		return 0;
-	return npt_entry(p.hpa, level, p.leaf, p.prot) |
-	       (p.leaf ? type[p.type] : 0) | (p.accessed ? NPT_A : 0) | (p.dirty ? NPT_D : 0);
-}
-
-/** What the bits of an entry at `level` say. A large page has its PAT bit where an address ends. */
-static inline struct pte npt_decode(u64 e, unsigned int level)
-{
-	bool leaf = level == 1 || (level < 4 && e & NPT_PS);
-
-	if (!(e & NPT_P))
-		return (struct pte){ .prot = 0 };
-	return (struct pte){
-		.hpa = hpa(e & NPT_ADDR & ~(leaf ? pte_span(level) - 1 : 0)),
-		.prot = HV_PROT_READ | (e & NPT_W ? HV_PROT_WRITE : 0) |
-			(e & NPT_NX ? 0 : HV_PROT_EXEC),
-		.leaf = leaf,
-		.type = e & NPT_PCD ? MEMTYPE_UC : e & NPT_PWT ? MEMTYPE_WT : MEMTYPE_WB,
-		.accessed = e & NPT_A,
-		.dirty = e & NPT_D,
-	};
-}
+/** The bits of an entry, and back: see npt.c. */
+u64 npt_encode(struct pte p, unsigned int level);
+struct pte npt_decode(u64 e, unsigned int level);
 
 #endif
