@@ -5,6 +5,7 @@
 #include "core/vcpu.h"
 #include "hvm/hvm.h"
 #include "core/fpu.h"
+#include "core/milestone.h"
 #include "mm/guest_fetch.h"
 #include "mm/p2m_lazy.h"
 #include "x86/insn.h"
@@ -91,6 +92,18 @@ static bool window_is_open(struct vcpu *v, struct hv_exit *x)
 	return window_opened(v);
 }
 
+/* There was no translation, or not for this access: lazy memory has it now, or nobody. */
+static bool memory_exit(struct vcpu *v, struct hv_exit *x)
+{
+	struct hvm_violation why;
+
+	if (!v->vm->paged)
+		return false;
+	v->vm->ops->violation(v, &why);
+	milestone_violation(v, x, &why);
+	return p2m_violation(v, x, &why);
+}
+
 /* The less frequent half of the switch. */
 static __noinline bool handle_rare(struct vcpu *v, struct hv_exit *x)
 {
@@ -116,7 +129,7 @@ static __noinline bool handle_rare(struct vcpu *v, struct hv_exit *x)
 	case HV_EXIT_HLT:
 		return vcpu_halt(v, x);
 	case HV_EXIT_MEMORY:
-		return v->vm->paged && p2m_violation(v, x);
+		return memory_exit(v, x);
 	default:
 		return false;	/* SHUTDOWN, REFUSED, ...: the outside decides */
 	}

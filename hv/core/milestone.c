@@ -12,6 +12,7 @@
 
 static const char *chosen = "";
 static u64 entries;		/* still to come, for `entry` */
+static u64 violations;		/* still to come, for `violation` */
 static u64 controls_of = 1;	/* id of the VM, for `controls` */
 static const struct hv_event *cut_short;	/* at the last but one of them, for `requeue` */
 
@@ -70,6 +71,8 @@ bool milestone_set(const char *step)
 		return set_requeue(step + 8);
 	if (!strncmp(step, "entry:", 6))
 		return set_number("entry", step + 6, &entries);
+	if (!strncmp(step, "violation:", 10))
+		return set_number("violation", step + 10, &violations);
 	if (!strncmp(step, "controls:", 9))
 		return set_number("controls", step + 9, &controls_of);
 	for (u32 i = 0; i < ARRAY_SIZE(steps); i++) {
@@ -287,4 +290,16 @@ bool milestone_entry(struct vcpu *v, const struct hv_exit *last)
 		v->reinject.valid = true;
 	}
 	return !entries;
+}
+
+void milestone_violation(const struct vcpu *v, const struct hv_exit *x,
+			 const struct hvm_violation *why)
+{
+	if (!milestone_is("violation") || --violations)
+		return;
+	milestone_see("gpa", x->memory.gpa);
+	milestone_see("access", why->access);
+	milestone_see("mapped", why->mapped);
+	milestone_see("walk", why->walk);
+	machine_end(0);
 }

@@ -23,6 +23,8 @@
  *   waits     for the first time an event waits for an entry, or the timer is on
  *   entry:N   all is ready for the Nth entry: the control block, and the registers. An entry after
  *             an interrupt of the host's does not count, as those come when they like.
+ *   violation:N  the Nth time that second-level translation failed in lazy memory: where, and what
+ *             the control block says about it
  *   requeue:EVENT  as entry:3, and the second entry delivers an event of inject: what becomes of
  *             it if an exit cuts its delivery short?
  */
@@ -30,6 +32,8 @@
 #define CORE_MILESTONE_H
 
 #include "core/vm.h"
+
+struct hvm_violation;
 
 /** Take the word behind `until=`. @return false when there is no such step */
 bool milestone_set(const char *step);
@@ -55,5 +59,9 @@ void milestone_created(struct vcpu *v);
 void milestone_first_run(struct vcpu *v);
 /** An entry follows the exit `last`: `entry`, `requeue`. @return stop as soon as it is prepared */
 bool milestone_entry(struct vcpu *v, const struct hv_exit *last);
+
+/** Second-level translation of `v` failed, as `x` and `why` say: `violation`. */
+void milestone_violation(const struct vcpu *v, const struct hv_exit *x,
+			 const struct hvm_violation *why);
 
 #endif

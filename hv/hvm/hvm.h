@@ -26,6 +26,14 @@ struct hvm_caps {
 	bool page_1g;		/**< second-level tables can have 1 GiB pages */
 };
 
+/** What the guest did when its second-level translation failed. */
+struct hvm_violation {
+	u32 access;		/**< HV_PROT_*: what it wanted to do; on Intel, both of a
+				     read-modify-write */
+	bool mapped;		/**< a page is there, but may not be used so */
+	bool walk;		/**< the CPU itself did it, on its way through the guest's tables */
+};
+
 /** Called for each rule that a refused control block breaks. */
 typedef void (*hvm_rule_fn)(void *ctx, const char *sentence, const char *section);
 
@@ -104,6 +112,8 @@ struct hvm_ops {
 	 * this CPU has cached before.
 	 */
 	void (*flush)(struct vcpu *v);
+	/** After HV_EXIT_MEMORY: what the control block says about it. */
+	void (*violation)(struct vcpu *v, struct hvm_violation *out);
 	/** A second-level entry: table (level > 1, not `leaf`), or page. See mm/npt.h, mm/ept.h. */
 	u64 (*pte)(hpa_t hpa, unsigned int level, bool leaf, u32 prot);
 	/** The same in both directions, with all that an entry can say; see mm/pte.h. */

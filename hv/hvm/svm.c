@@ -520,6 +520,23 @@ static void svm_window(struct vcpu *v, enum hv_event_type type, bool on)
 
 /* ---- Translation and diagnosis -------------------------------------------------------------- */
 
+/**
+ * A nested page fault (15.25.6): fill in all of *out. EXITINFO1 has an error code like a page
+ * fault's, with the bits NPF_*. An access is a fetch, or a write, or else a read; a walk of the
+ * guest's own tables counts as a write (15.25.5).
+ */
+static void svm_violation(struct vcpu *v, struct hvm_violation *out)
+{
+	u64 info = vmcb_of(v)->exitinfo1;
+
+	*out = (struct hvm_violation){
+		.access = info & NPF_FETCH ? HV_PROT_EXEC :
+			  info & NPF_WRITE ? HV_PROT_WRITE : HV_PROT_READ,
+		.mapped = info & NPF_PRESENT,
+		.walk = info & NPF_WALK,
+	};
+}
+
 static void svm_flush(struct vcpu *v)
 {
 	vmcb_of(v)->tlb_control = TLB_CONTROL_FLUSH_ALL;
@@ -633,6 +650,7 @@ const struct hvm_ops svm_ops = {
 	.window = svm_window,
 	.deadline = svm_deadline,
 	.flush = svm_flush,
+	.violation = svm_violation,
 	.pte = npt_entry,
 	.pte_encode = npt_encode,
 	.pte_decode = npt_decode,

@@ -85,6 +85,7 @@ struct vmcb {
 #define NPF_PRESENT		BIT(0)
 #define NPF_WRITE		BIT(1)
 #define NPF_FETCH		BIT(4)
+#define NPF_WALK		BIT(33)	/* of the guest's own tables, not of what they led to */
 #define CR_VALID		BIT(63)	/* bits 3:0 have the register (decode assists) */
 	u64 exitinfo2;
 	u64 exitintinfo;

@@ -641,6 +641,7 @@ const struct hvm_ops vmx_ops = {
 	.window = vmx_window,
 	.deadline = vmx_deadline,
 	.flush = vmx_flush,
+	.violation = vmx_violation,
 	.pte = ept_entry,
 	.pte_encode = ept_encode,
 	.pte_decode = ept_decode,

@@ -223,6 +223,16 @@ void vmx_run(struct vcpu *v, struct hv_exit *x);
 void vmx_see_failures(struct vcpu *v, hvm_see_fn see);
 void vmx_advance(struct vcpu *v, const struct hv_exit *x);
 
+/* The exit qualification of an EPT violation (table 27-7) */
+#define EPT_VIOLATION_READ	BIT(0)	/* what it was */
+#define EPT_VIOLATION_WRITE	BIT(1)
+#define EPT_VIOLATION_FETCH	BIT(2)
+#define EPT_VIOLATION_ALLOWED	0x38u	/* what the entries allow: of all levels together */
+#define EPT_VIOLATION_LINEAR	BIT(7)	/* the guest used a linear address, */
+#define EPT_VIOLATION_FINAL	BIT(8)	/* and it had been translated; else its tables were read */
+
+void vmx_violation(struct vcpu *v, struct hvm_violation *out);
+
 /* vmx_event.c */
 void vmx_inject(struct vcpu *v, const struct hv_event *e);
 bool vmx_ready(struct vcpu *v, enum hv_event_type type);

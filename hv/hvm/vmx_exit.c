@@ -220,6 +220,25 @@ static void vmx_decode_exit(struct vcpu *v, struct hv_exit *x)
 	}
 }
 
+/**
+ * An EPT violation (table 27-7): fill in all of *out. The exit qualification has the bits
+ * EPT_VIOLATION_*. It was a walk of the guest's own tables if there was a linear address whose
+ * translation was not finished; a walk has no such address when MOV to CR3 reads the PDPTEs, and
+ * that counts as an access of the guest's.
+ */
+void vmx_violation(struct vcpu *v, struct hvm_violation *out)
+{
+	u64 q = vmread(EXIT_QUALIFICATION);
+
+	*out = (struct hvm_violation){
+		.access = (q & EPT_VIOLATION_READ ? HV_PROT_READ : 0) |
+			  (q & EPT_VIOLATION_WRITE ? HV_PROT_WRITE : 0) |
+			  (q & EPT_VIOLATION_FETCH ? HV_PROT_EXEC : 0),
+		.mapped = q & EPT_VIOLATION_ALLOWED,
+		.walk = q & EPT_VIOLATION_LINEAR && !(q & EPT_VIOLATION_FINAL),
+	};
+}
+
 /* VMLAUNCH or VMRESUME failed early, at the controls or the host state: there was no exit. */
 static void vmx_decode_failure(struct hv_exit *x, enum vmx_status status)
 {

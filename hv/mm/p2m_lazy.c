@@ -2,6 +2,7 @@
 #include "mm/p2m_lazy.h"
 
 #include "core/panic.h"
+#include "hvm/hvm.h"
 #include "mm/p2m.h"
 #include "mm/p2m_dirty.h"
 #include "mm/pmm.h"
@@ -133,18 +134,16 @@ int p2m_lazy_touch(struct vm *vm, gpa_t at, bool write, hpa_t *out)
 	return write && p2m_dirty_clean(vm, at) ? p2m_dirty_note(vm, at, r->prot) : 0;
 }
 
-bool p2m_violation(struct vcpu *v, struct hv_exit *x)
+bool p2m_violation(struct vcpu *v, struct hv_exit *x, const struct hvm_violation *why)
 {
-	u32 access = x->memory.write ? HV_PROT_WRITE :
-		     x->memory.fetch ? HV_PROT_EXEC : HV_PROT_READ;
 	gpa_t at = gpa(x->memory.gpa);
 	const struct region *r = p2m_region(v->vm, at);
 	hpa_t page;
 	int err;
 
-	if (!r || !(r->prot & access))
+	if (!r || why->access & ~r->prot)
 		return false;
-	err = p2m_lazy_touch(v->vm, at, x->memory.write, &page);
+	err = p2m_lazy_touch(v->vm, at, why->access & HV_PROT_WRITE, &page);
 	if (err)
 		x->reason = err == -ENOSPC ? HV_EXIT_POOL : HV_EXIT_NO_MEMORY;
 	return !err;

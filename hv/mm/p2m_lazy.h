@@ -9,6 +9,8 @@
 #include "core/vm.h"
 #include "mm/types.h"
 
+struct hvm_violation;
+
 /** @return the stretch of guest memory that `at` is in; NULL: none */
 struct region *p2m_region(struct vm *vm, gpa_t at);
 
@@ -33,6 +35,6 @@ int p2m_lazy_touch(struct vm *vm, gpa_t at, bool write, hpa_t *out);
  * @return true: what was missing is there, let the guest try again; false: there is no such memory,
  *         or x->reason is HV_EXIT_POOL or HV_EXIT_NO_MEMORY now
  */
-bool p2m_violation(struct vcpu *v, struct hv_exit *x);
+bool p2m_violation(struct vcpu *v, struct hv_exit *x, const struct hvm_violation *why);
 
 #endif
