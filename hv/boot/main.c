@@ -10,6 +10,7 @@
 #include "hvm/hvm.h"
 #include "lib/string.h"
 #include "load/cmdline.h"
+#include "mm/p2m_script.h"
 #include "mm/p2m_selftest.h"
 #include "mm/pmm.h"
 #include "vmm/vmm.h"
@@ -22,6 +23,7 @@
 
 static struct cpu boot_cpu;
 static const char *selftest;
+static char *tables_script;
 static bool tick_by_nmi;
 
 /* Words with a meaning for us; CONTRIBUTING.md lists them. */
@@ -46,6 +48,8 @@ static void command_line(void)
 			continue;
 		else if (!strcmp(word, "input"))
 			console_listen();
+		else if (!strncmp(word, "p2m=", 4))
+			tables_script = word + 4;
 		else if (!strncmp(word, "selftest=", 9))
 			selftest = word + 9;
 		else if (!first || strchr(word, '='))	/* the first is our own name */
@@ -72,6 +76,8 @@ __noreturn void hv_main(u32 magic, u32 info)
 	if (tick_by_nmi)
 		nmi_tick_start();
 
+	if (tables_script)
+		p2m_script(tables_script);
 	if (selftest && !(strcmp(selftest, "p2m") ? vmm_selftest(selftest) : p2m_selftest()))
 		machine_end(STATUS_FAILED);
 	machine_end(vmm_main());

@@ -36,7 +36,7 @@ struct boot_screen {
 
 /** The boot information, copied before anything could overwrite it. */
 struct boot_info {
-	char command_line[512];
+	char command_line[2048];
 	struct memmap memory;
 	struct boot_module module[BOOT_MAX_MODULES];
 	u32 module_count;
