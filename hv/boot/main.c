@@ -10,6 +10,7 @@
 #include "hvm/hvm.h"
 #include "lib/string.h"
 #include "load/cmdline.h"
+#include "mm/p2m_audit.h"
 #include "mm/p2m_script.h"
 #include "mm/p2m_selftest.h"
 #include "mm/pmm.h"
@@ -24,7 +25,7 @@
 static struct cpu boot_cpu;
 static const char *selftest;
 static char *tables_script;
-static bool tick_by_nmi;
+static bool tick_by_nmi, audit;
 
 /* Words with a meaning for us; CONTRIBUTING.md lists them. */
 static void command_line(void)
@@ -44,6 +45,8 @@ static void command_line(void)
 			continue;
 		else if (!strcmp(word, "tick=nmi"))
 			tick_by_nmi = true;
+		else if (!strcmp(word, "audit"))
+			audit = true;
 		else if (!strncmp(word, "firmware=", 9) && hvm_pretend(word + 9))
 			continue;
 		else if (!strcmp(word, "input"))
@@ -71,6 +74,8 @@ __noreturn void hv_main(u32 magic, u32 info)
 	screen_map();
 	printf("memory: %lu MiB, %lu MiB free\n", pmm_total_pages() >> 8, pmm_free_pages() >> 8);
 	hvm_init();
+	if (audit)
+		p2m_audit_start();
 	fpu_init();
 	apic_timer_start(tick_by_nmi ? 0 : TICK);
 	if (tick_by_nmi)

@@ -25,6 +25,9 @@ struct cpu {
 	void *hvm_area;		/**< VMX: the VMXON region. SVM: the host save area */
 	void *host_vmcb;	/**< SVM: where VMSAVE keeps the host's FS, GS, TR, ... */
 	hpa_t host_vmcb_hpa;
+	struct {
+		u64 type, eptp;
+	} invept;		/**< VMX: the last one; type 0: none since flushes() */
 
 	struct trace_ring trace;
 	struct descriptors desc;	/**< GDT and TSS */

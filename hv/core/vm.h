@@ -27,6 +27,13 @@ struct dirty_log {
 	u64 *map;		/**< a bit for each, set: dirty; NULL: there is no log */
 };
 
+/** What the audit knows of a vCPU (mm/p2m_audit.c); all zero when there is none. */
+struct p2m_audit {
+	struct audit_page *pages;	/**< entries as they were */
+	u64 generation;		/**< the VM's p2m_generation at the last run; 0: none on this CPU */
+	bool loaded;		/**< the vCPU has taken its CPU since */
+};
+
 struct vm {
 	int id;			/**< 1 to HV_MAX_VMS; also its ASID or VPID */
 	const struct hvm_ops *ops;
@@ -97,6 +104,7 @@ struct vcpu {
 	u64 alarm;		/**< TSC at which HV_EXIT_ALARM is due; 0: never */
 	u64 left;		/**< TSC at the last exit to the outside; 0: there was none */
 	u64 ran;		/**< TSC ticks it has used, exits and the work for them included */
+	struct p2m_audit audit;
 };
 
 #endif

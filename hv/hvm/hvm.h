@@ -112,6 +112,11 @@ struct hvm_ops {
 	 * this CPU has cached before.
 	 */
 	void (*flush)(struct vcpu *v);
+	/**
+	 * To be asked directly before run(): will it begin without these, because of flush() or
+	 * otherwise?
+	 */
+	bool (*flushes)(struct vcpu *v);
 	/** After HV_EXIT_MEMORY: what the control block says about it. */
 	void (*violation)(struct vcpu *v, struct hvm_violation *out);
 	/** A second-level entry: table (level > 1, not `leaf`), or page. See mm/npt.h, mm/ept.h. */

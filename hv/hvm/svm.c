@@ -542,6 +542,16 @@ static void svm_flush(struct vcpu *v)
 	vmcb_of(v)->tlb_control = TLB_CONTROL_FLUSH_ALL;
 }
 
+/* The fourth value, 7, would not do: it keeps what the guest has marked as global (15.16.1). */
+static bool svm_flushes(struct vcpu *v)
+{
+	u32 how = vmcb_of(v)->tlb_control;
+
+	if (how == TLB_CONTROL_FLUSH_ASID)
+		return cpuid(CPUID_SVM, 0).edx & CPUID_SVM_FLUSH_BY_ASID;
+	return how == TLB_CONTROL_FLUSH_ALL;
+}
+
 /* Nested page tables are ordinary ones in this, too (15.25.3). */
 static bool svm_pte_ages(void)
 {
@@ -650,6 +660,7 @@ const struct hvm_ops svm_ops = {
 	.window = svm_window,
 	.deadline = svm_deadline,
 	.flush = svm_flush,
+	.flushes = svm_flushes,
 	.violation = svm_violation,
 	.pte = npt_entry,
 	.pte_encode = npt_encode,

@@ -66,6 +66,7 @@ struct vmcb {
 	u32 tlb_control;
 #define TLB_CONTROL_NONE	0
 #define TLB_CONTROL_FLUSH_ALL	1
+#define TLB_CONTROL_FLUSH_ASID	3
 	u32 int_ctl;
 #define V_TPR			0xffu
 #define V_IRQ			BIT(8)
@@ -139,6 +140,7 @@ enum svm_exit {
 #define CPUID_SVM		0x8000000a
 #define CPUID_SVM_NP		BIT(0)	/* EDX */
 #define CPUID_SVM_NRIPS		BIT(3)
+#define CPUID_SVM_FLUSH_BY_ASID	BIT(6)
 #define CPUID_8000_0001_ECX_SVM	BIT(2)
 
 #define IOPM_PAGES	3	/* a bit for each port (15.10.1) */

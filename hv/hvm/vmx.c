@@ -208,6 +208,16 @@ static void vmx_flush(struct vcpu *v)
 		vmx_insn_failed("INVEPT", 0);
 }
 
+/* Of an EPT pointer, INVEPT minds the tables' address only (28.3.3.1). */
+static bool vmx_flushes(struct vcpu *v)
+{
+	u64 type = this_cpu()->invept.type, eptp = this_cpu()->invept.eptp;
+
+	this_cpu()->invept.type = 0;
+	return type == INVALIDATE_ALL_CONTEXTS ||
+	       (type == INVALIDATE_SINGLE_CONTEXT && !((eptp ^ vmread(EPT_POINTER)) >> PAGE_SHIFT));
+}
+
 void vmx_flush_linear(struct vcpu *v)
 {
 	bool single = rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & VPID_CAP_INVVPID_SINGLE;
@@ -641,6 +651,7 @@ const struct hvm_ops vmx_ops = {
 	.window = vmx_window,
 	.deadline = vmx_deadline,
 	.flush = vmx_flush,
+	.flushes = vmx_flushes,
 	.violation = vmx_violation,
 	.pte = ept_entry,
 	.pte_encode = ept_encode,

@@ -15,6 +15,7 @@
 
 #ifndef __ASSEMBLER__
 
+#include "core/cpu.h"
 #include "hvm/hvm.h"
 
 /** The fields of a VMCS, by their encodings. */
@@ -186,17 +187,18 @@ VMX_INSN(vmptrld)
 /* INVEPT and INVVPID: what to forget, by type and operand (28.3.3, 30.3). */
 #define INVALIDATE_SINGLE_CONTEXT	1	/* of one EPT pointer, of one VPID */
 #define INVALIDATE_ALL_CONTEXTS		2
-#define VMX_INVALIDATE(name) \
+#define VMX_INVALIDATE(name, note) \
 	static inline enum vmx_status name(u64 type, u64 operand) \
 	{ \
 		u64 descriptor[2] = { operand, 0 }; \
 		bool invalid, valid; \
 		asm volatile(#name " %2, %3" : "=@ccc"(invalid), "=@ccz"(valid) \
 			     : "m"(descriptor), "r"(type) : "memory"); \
+		note; \
 		return invalid ? VMX_FAIL_INVALID : valid ? VMX_FAIL_VALID : VMX_SUCCEED; \
 	}
-VMX_INVALIDATE(invept)
-VMX_INVALIDATE(invvpid)
+VMX_INVALIDATE(invept, (this_cpu()->invept.type = type, this_cpu()->invept.eptp = operand))
+VMX_INVALIDATE(invvpid, )
 #undef VMX_INVALIDATE
 
 /** Write all of a segment register. The VMCS has them in the order of enum hv_seg. */

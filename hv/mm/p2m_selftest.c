@@ -303,6 +303,10 @@ static void with_a_guest(void)
 		EXPECT(age(vm, 0x6000), 0);
 		run(vm);
 		EXPECT(age(vm, 0x6000), 3);
+		run(vm);
+		EXPECT(age(vm, 0x5000), 1);	/* alone: that has to make the CPU forget, too */
+		run(vm);
+		EXPECT(age(vm, 0x5000), 1);
 	}
 	/* Fewer rights show in the next run, and that is what the exit says. */
 	EXPECT(p2m_protect(vm, gpa(0x6000), PAGE_SIZE, HV_PROT_READ), 0);

@@ -83,7 +83,7 @@ def complaints(console: str, test: str) -> list[str]:
 
 def test_tables_are_as_the_operations_say(machine: Machine) -> None:
     """Map, unmap, protect, split and merge, against a model; how large tables are."""
-    result = machine.run(vm("a", "hello.64"), "selftest=p2m")
+    result = machine.run(vm("a", "hello.64"), "audit selftest=p2m")
     assert complaints(result.console, "p2m") == ["selftest p2m passed"]
     sizes = re.findall(r"^selftest p2m tables of 1 GiB: 4K=(\d+) 2M=(\d+)( 1G=8192)?$",
                        result.console, re.MULTILINE)
@@ -91,12 +91,12 @@ def test_tables_are_as_the_operations_say(machine: Machine) -> None:
 
 
 def test_a_thousand_vms_where_ten_fit(machine: Machine) -> None:
-    result = machine.run(vm("a", "hello.64"), "selftest=lazy", memory=64)
+    result = machine.run(vm("a", "hello.64"), "audit selftest=lazy", memory=64)
     assert complaints(result.console, "lazy") == ["selftest lazy passed"]
     assert "selftest lazy VMs=1000 free" in result.console
     assert result.status == 0
 
 
 def test_the_log_of_dirty_pages_is_exact(machine: Machine) -> None:
-    result = machine.run(vm("a", "hello.64"), "selftest=dirty")
+    result = machine.run(vm("a", "hello.64"), "audit selftest=dirty")
     assert complaints(result.console, "dirty") == ["selftest dirty passed"]
