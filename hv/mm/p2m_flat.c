@@ -55,15 +55,17 @@ static int map_range(struct vm *vm, const struct region *r)
 	for (u64 off = 0; off < r->size;) {
 		u64 pa = r->hpa.v + off;
 		unsigned int level = level_for(r->gpa.v + off, pa, r->size - off);
-		u64 *e = entry(vm, r->gpa.v + off, level, true);
+		u64 *e = entry(vm, r->gpa.v + off, level, true), old;
 
 		if (!e)
 			return -ENOMEM;
-		if (level > 1 && *e) {	/* an empty table, left by smaller pages */
-			page_free(phys_to_virt(hpa(*e & ADDR)));
+		old = *e;
+		*e = vm->ops->pte(hpa(pa), level, true, r->prot);
+		if (level > 1 && old) {	/* an empty table, left by smaller pages */
+			p2m_changed(vm);
+			page_free(phys_to_virt(hpa(old & ADDR)));
 			vm->p2m_pages--;
 		}
-		*e = vm->ops->pte(hpa(pa), level, true, r->prot);
 		off += page_size(level);
 	}
 	return 0;

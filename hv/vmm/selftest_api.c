@@ -90,6 +90,27 @@ static void memory(int vm)
 	EXPECT(hv_gpa_map_lazy(vm, GiB(100), 4096, HV_PROT_ALL), -EBUSY);
 }
 
+/* A vCPU runs each time that the memory beside its own has changed: `audit` watches the flushes. */
+static void memory_in_use(void)
+{
+	static const u8 code[] = { 0xf4, 0xeb, 0xfd };		/* HLT; JMP to it */
+	const struct hv_vcpu_start start = { .mode = HV_MODE_REAL, .rip = 0x8000, .rsp = 0x7000 };
+	const u64 sizes[] = { 4096, MEMORY, 8192 };	/* a large page takes a table's place */
+	struct hv_exit exit = { .reason = HV_EXIT_UNKNOWN };
+	int vm = hv_machine_create();
+
+	EXPECT(hv_gpa_map(vm, 0, MiB(1), HV_PROT_ALL), 0);
+	EXPECT(hv_gpa_write(vm, 0x8000, code, sizeof(code)), 0);
+	EXPECT(hv_vcpu_create(vm, 0, &start), 0);
+	for (u64 i = 0; i < 2 * ARRAY_SIZE(sizes); i++) {
+		EXPECT((i & 1 ? hv_gpa_unmap(vm, MEMORY, sizes[i / 2]) :
+				hv_gpa_map(vm, MEMORY, sizes[i / 2], HV_PROT_ALL)), 0);
+		EXPECT(hv_vcpu_run(vm, 0, &exit), 0);
+		expect("a halting vCPU's exit", exit.reason, HV_EXIT_HLT);
+	}
+	EXPECT(hv_machine_destroy(vm), 0);
+}
+
 static void lazy_memory(void)
 {
 	const struct hv_vcpu_start start = { .mode = HV_MODE_REAL };
@@ -197,6 +218,7 @@ bool selftest_api(void)
 	memory(vm);
 	vcpus(vm);
 	EXPECT(hv_machine_destroy(vm), 0);
+	memory_in_use();
 	lazy_memory();
 	too_many();
 	hv_capability(&after);

@@ -101,7 +101,7 @@ def test_a_guest_cannot_speak_for_another(machine: Machine) -> None:
 
 
 def test_the_narrow_door_refuses_what_it_should(machine: Machine) -> None:
-    result = machine.run(vm("a", "hello.64"), "selftest=api")
+    result = machine.run(vm("a", "hello.64"), "audit selftest=api")
     complaints = [line for line in result.console.splitlines() if line.startswith("selftest api")]
     assert complaints == ["selftest api passed"]
 
