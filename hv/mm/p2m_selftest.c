@@ -121,6 +121,27 @@ static void sizes(void)
 	printf("\n");
 }
 
+/* Pages that a VM takes when it is made, with one vCPU; of memory that is fixed, `given` to it. */
+static u64 idle_pages(int (*map)(int, u64, u64, u32), u64 size, u64 given)
+{
+	const struct hv_vcpu_start start = { .mode = HV_MODE_REAL };
+	u64 before = pmm_free_pages(), pages;
+	int vm = hv_machine_create();
+
+	EXPECT(map(vm, 0, size, HV_PROT_ALL), 0);
+	EXPECT(hv_vcpu_create(vm, 0, &start), 0);
+	pages = before - pmm_free_pages() - given;
+	EXPECT(hv_machine_destroy(vm), 0);
+	return pages;
+}
+
+static void idle(void)
+{
+	printf("selftest p2m pages of an idle VM: lazy=%lu flat=%lu\n",
+	       idle_pages(hv_gpa_map_lazy, MiB(64), 0),
+	       idle_pages(hv_gpa_map, MiB(64), MiB(64) / PAGE_SIZE));
+}
+
 /* The generation rises when, and only when, a cached translation may be wrong. */
 static void changes(struct vm *vm, const char *what, bool expected)
 {
@@ -321,6 +342,7 @@ bool p2m_selftest(void)
 
 	formats();
 	sizes();
+	idle();
 	split_and_merge();
 	refusals();
 	by_chance();
