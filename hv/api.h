@@ -331,6 +331,22 @@ int hv_vcpu_create(int vm, u32 index, const struct hv_vcpu_start *start);
 int hv_vcpu_getstate(int vm, u32 index, struct hv_vcpu_state *state, u64 groups);
 /** Write groups. @return -EINVAL when a value could not be loaded by hardware; -ENOENT, -EBUSY */
 int hv_vcpu_setstate(int vm, u32 index, const struct hv_vcpu_state *state, u64 groups);
+/** For hv_gva_translate(): the CPU's own access, as to a descriptor table, whatever the CPL. */
+#define HV_ACCESS_IMPLICIT BIT(3)
+
+/**
+ * Translate a linear address as the vCPU's mode and page tables say. Accessed and dirty bits are
+ * set as by an access. What is at `gpa` need not be memory.
+ * @param gva     outside long mode only its low 32 bits count
+ * @param access  HV_PROT_READ, WRITE or EXEC (what is written may be read, too), with
+ *                HV_ACCESS_IMPLICIT for the CPU's own
+ * @param gpa     out: the guest physical address
+ * @param error   out, for -EFAULT: the error code (SDM vol. 3, 4.7)
+ * @return -EFAULT: the guest gets #PF with `error`, and `gva` in CR2; -EINVAL: `gva` is not
+ *         canonical, or `access` is none; -ENXIO: a table is not in the guest's memory, or can't be
+ *         written to; -ENOENT, -EBUSY; -ENOMEM, -ENOSPC as for hv_gpa_read()
+ */
+int hv_gva_translate(int vm, u32 index, u64 gva, u32 access, u64 *gpa, u32 *error);
 /** Queue an event; an interrupt waits for its window. @return -EAGAIN while one is queued */
 int hv_vcpu_inject(int vm, u32 index, const struct hv_event *event);
 /**

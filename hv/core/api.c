@@ -15,6 +15,7 @@
 #include "hvm/hvm.h"
 #include "lib/string.h"
 #include "mm/gmem.h"
+#include "mm/guest_walk.h"
 #include "mm/p2m_dirty.h"
 #include "mm/p2m_flat.h"
 #include "mm/p2m_lazy.h"
@@ -138,6 +139,7 @@ int hv_machine_create(void)
 	vm->id = id;
 	vm->ops = hvm;
 	vm->p2m_generation = 1;
+	guest_paging_limits(vm);
 	vms[id] = vm;
 	if (p2m_flat_init(vm) || vm->ops->vm_init(vm)) {
 		vm_free(vm);
@@ -159,6 +161,7 @@ int hv_machine_configure(int id, const struct hv_machine_config *config)
 		return -EINVAL;
 	vm->config = *config;
 	vm->config.name[HV_NAME_MAX - 1] = '\0';
+	guest_paging_limits(vm);
 	screen_name((u32)id, vm->config.name);
 	return 0;
 }
@@ -291,6 +294,23 @@ int hv_vcpu_setstate(int id, u32 index, const struct hv_vcpu_state *state, u64 g
 	if (v->running)
 		return -EBUSY;
 	return vcpu_setstate(v, state, groups);
+}
+
+int hv_gva_translate(int id, u32 index, u64 at, u32 access, u64 *out, u32 *error)
+{
+	struct vcpu *v = vcpu_of(id, index);
+	gpa_t found = { 0 };
+	int err;
+
+	if (!v)
+		return -ENOENT;
+	if (v->running)
+		return -EBUSY;
+	if (!(access & HV_PROT_ALL) || access & ~(u32)(HV_PROT_ALL | HV_ACCESS_IMPLICIT))
+		return -EINVAL;
+	err = guest_translate(v, gva(at), access, &found, error);
+	*out = found.v;
+	return err;
 }
 
 int hv_vcpu_inject(int id, u32 index, const struct hv_event *event)

@@ -34,6 +34,13 @@ struct p2m_audit {
 	bool loaded;		/**< the vCPU has taken its CPU since */
 };
 
+/** What the guest's CPUID says about its page tables (mm/guest_walk.c). */
+struct paging_limits {
+	u64 reserved;		/**< address bits that no entry may have */
+	u64 reserved_4m;	/**< the same of an entry for a 4 MiB page */
+	bool page_1g;		/**< there are pages of 1 GiB */
+};
+
 struct vm {
 	int id;			/**< 1 to HV_MAX_VMS; also its ASID or VPID */
 	const struct hvm_ops *ops;
@@ -45,6 +52,7 @@ struct vm {
 	u64 p2m_limit;		/**< paged: most pages that they may take */
 	u64 p2m_generation;	/**< from 1, changes when cached translations are wrong */
 	struct dirty_log dirty;
+	struct paging_limits limits;
 	void *io_bitmap;	/**< which ports exit; layout and size are the back end's */
 	void *msr_bitmap;	/**< which MSRs exit; likewise */
 	u32 unknown_msr[16];	/**< MSRs that it has tried and does not have; each is told once */

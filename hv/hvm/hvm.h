@@ -18,6 +18,14 @@ enum hvm_reg {
 	HVM_REGS
 };
 
+/** All that the translation of linear addresses depends on, as the guest sees it. */
+struct hvm_paging {
+	u64 cr0, cr3, cr4, efer, rflags;
+	u32 cpl;
+	bool has_pdpte;		/**< the CPU uses `pdpte`, whatever is in memory */
+	u64 pdpte[4];		/**< of PAE paging */
+};
+
 /** What the extension on this machine offers. */
 struct hvm_caps {
 	u32 asids;		/**< ASIDs, or VPIDs; 0 when there are none */
@@ -86,6 +94,8 @@ struct hvm_ops {
 	void (*advance)(struct vcpu *v, const struct hv_exit *exit);
 
 	u64 (*get)(struct vcpu *v, enum hvm_reg reg);
+	/** The registers of a translation in one go. */
+	void (*get_paging)(struct vcpu *v, struct hvm_paging *p);
 	/** CR0, CR4 and EFER keep the bits that the hardware demands. */
 	void (*set)(struct vcpu *v, enum hvm_reg reg, u64 value);
 	/** The part of state.def that lives in the control block; the core does the rest. */

@@ -651,6 +651,7 @@ const struct hvm_ops svm_ops = {
 	.run = svm_run,
 	.advance = svm_advance,
 	.get = svm_get,
+	.get_paging = svm_get_paging,
 	.set = svm_set,
 	.getstate = svm_getstate,
 	.setstate = svm_setstate,

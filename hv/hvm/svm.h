@@ -161,6 +161,7 @@ static inline struct vmcb *vmcb_of(struct vcpu *v)
 
 /* svm_state.c: the vCPU's registers as hvm_ops wants them */
 u64 svm_get(struct vcpu *v, enum hvm_reg reg);
+void svm_get_paging(struct vcpu *v, struct hvm_paging *p);
 void svm_set(struct vcpu *v, enum hvm_reg reg, u64 value);
 void svm_getstate(struct vcpu *v, struct hv_vcpu_state *s, u64 groups);
 int svm_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups);

@@ -23,6 +23,20 @@ u64 svm_get(struct vcpu *v, enum hvm_reg reg)
 	}
 }
 
+/* With nested paging each walk reads the PDPTEs from memory (APM vol. 2, 15.25.10). */
+void svm_get_paging(struct vcpu *v, struct hvm_paging *p)
+{
+	const struct vmcb *c = vmcb_of(v);
+
+	p->cr0 = c->cr0;
+	p->cr3 = c->cr3;
+	p->cr4 = c->cr4;
+	p->efer = c->efer;
+	p->rflags = c->rflags;
+	p->cpl = c->ss.attr >> 5 & 3;
+	p->has_pdpte = false;
+}
+
 void svm_set(struct vcpu *v, enum hvm_reg reg, u64 value)
 {
 	struct vmcb *c = vmcb_of(v);

@@ -642,6 +642,7 @@ const struct hvm_ops vmx_ops = {
 	.run = vmx_run,
 	.advance = vmx_advance,
 	.get = vmx_get,
+	.get_paging = vmx_get_paging,
 	.set = vmx_set,
 	.getstate = vmx_getstate,
 	.setstate = vmx_setstate,

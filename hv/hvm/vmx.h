@@ -260,8 +260,6 @@ struct vmx_mode {
 			 CR4_SMEP | CR4_SMAP)
 #define CR4_UMIP	BIT(11)
 #define CR4_FSGSBASE	BIT(16)
-#define CR4_SMEP	BIT(20)
-#define CR4_SMAP	BIT(21)
 
 void vmx_get_mode(struct vcpu *v, struct vmx_mode *m);
 /** Could a CPU be in this mode? Sets EFER.LMA and the PDPTEs. @return -EINVAL: it would be #GP */
@@ -271,6 +269,7 @@ int vmx_cr_access(struct vcpu *v, const struct hv_exit *x);
 
 /* vmx_state.c */
 u64 vmx_get(struct vcpu *v, enum hvm_reg reg);
+void vmx_get_paging(struct vcpu *v, struct hvm_paging *p);
 void vmx_set(struct vcpu *v, enum hvm_reg reg, u64 value);
 void vmx_getstate(struct vcpu *v, struct hv_vcpu_state *s, u64 groups);
 int vmx_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups);

@@ -80,6 +80,31 @@ u64 vmx_get(struct vcpu *v, enum hvm_reg reg)
 	return value;
 }
 
+/*
+ * The PDPTEs are registers: the CPU loads them with CR3, and with EPT an exit saves them (27.3.1).
+ * What is in memory may differ by now, and does not count.
+ */
+void vmx_get_paging(struct vcpu *v, struct hvm_paging *p)
+{
+	bool borrow = this_cpu()->owner != v;
+	struct vmx_mode m;
+
+	if (borrow)
+		vmx_vmcs_borrow(v);
+	vmx_get_mode(v, &m);
+	p->cr0 = m.cr0;
+	p->cr3 = m.cr3;
+	p->cr4 = m.cr4;
+	p->efer = m.efer;
+	p->rflags = vmread(GUEST_RFLAGS);
+	p->cpl = vmread(GUEST_SS_ACCESS_RIGHTS) >> 5 & 3;
+	p->has_pdpte = m.cr0 & CR0_PG && m.cr4 & CR4_PAE && !(m.efer & EFER_LMA);
+	for (u32 i = 0; p->has_pdpte && i < ARRAY_SIZE(p->pdpte); i++)
+		p->pdpte[i] = vmread(GUEST_PDPTE0 + 2 * i);
+	if (borrow)
+		vmx_vmcs_return(v);
+}
+
 void vmx_set(struct vcpu *v, enum hvm_reg reg, u64 value)
 {
 	if (this_cpu()->owner != v)

@@ -4,6 +4,7 @@
 
 #define EPERM	1	/* not yours */
 #define ENOENT	2	/* no such thing */
+#define ENXIO	6	/* it leads out of the guest's memory */
 #define ENOEXEC	8	/* not in a format that can be loaded */
 #define EAGAIN	11	/* not now */
 #define ENOMEM	12	/* no memory left */

@@ -71,6 +71,35 @@ int gmem_read(struct vm *vm, gpa_t gpa, void *buf, u64 size)
 	return copy(vm, gpa.v, buf, size, false);
 }
 
+int gmem_read_entry_anywhere(struct vm *vm, gpa_t at, u32 size, u64 *value)
+{
+	*value = 0;
+	return copy(vm, at.v, (u8 *)value, size, false);
+}
+
+int gmem_update_entry(struct vm *vm, gpa_t at, u32 size, u64 old, u64 new)
+{
+	const struct region *r = p2m_region(vm, at);
+	u32 old_low = (u32)old;
+	bool done;
+	u64 run;
+	hpa_t to;
+	int err;
+
+	if (!r || !(r->prot & HV_PROT_WRITE))
+		return -EFAULT;
+	err = resolve(vm, at.v, true, &to, &run);
+	if (err)
+		return err;
+	if (size == 8)
+		done = __atomic_compare_exchange_n((u64 *)phys_to_virt(to), &old, new, false,
+						   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	else
+		done = __atomic_compare_exchange_n((u32 *)phys_to_virt(to), &old_low, (u32)new,
+						   false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return done ? 0 : -EAGAIN;
+}
+
 int gmem_write(struct vm *vm, gpa_t gpa, const void *buf, u64 size)
 {
 	return copy(vm, gpa.v, (u8 *)buf, size, true);

@@ -29,6 +29,7 @@ static void nobody_home(void)
 	struct hv_module module;
 	struct hv_exit exit = { .reason = HV_EXIT_UNKNOWN };
 	u64 word = 0;
+	u32 error;
 
 	for (int vm = -1; vm <= NOBODY; vm += NOBODY + 1) {
 		EXPECT(hv_machine_configure(vm, &config), -ENOENT);
@@ -44,6 +45,7 @@ static void nobody_home(void)
 		EXPECT(hv_vcpu_create(vm, 0, &start), -ENOENT);
 		EXPECT(hv_vcpu_getstate(vm, 0, &state, HV_STATE_ALL), -ENOENT);
 		EXPECT(hv_vcpu_setstate(vm, 0, &state, HV_STATE_ALL), -ENOENT);
+		EXPECT(hv_gva_translate(vm, 0, 0, HV_PROT_READ, &word, &error), -ENOENT);
 		EXPECT(hv_vcpu_inject(vm, 0, &nmi), -ENOENT);
 		EXPECT(hv_vcpu_run(vm, 0, &exit), -ENOENT);
 		EXPECT(hv_vcpu_stop(vm, 0), -ENOENT);
@@ -152,6 +154,8 @@ static void vcpus(int vm)
 	struct hv_event event = { .type = HV_EVENT_EXCEPTION, .vector = 8 };
 	struct hv_exit exit = { .reason = HV_EXIT_UNKNOWN };
 	struct hv_refusal refusal;
+	u64 gpa;
+	u32 error;
 	static const u8 code[] = { 0xeb, 0xfe };	/* JMP to itself */
 
 	EXPECT(hv_gpa_write(vm, 0x8000, code, sizeof(code)), 0);
@@ -176,6 +180,13 @@ static void vcpus(int vm)
 	event.type = HV_EVENT_INTR;
 	EXPECT(hv_vcpu_inject(vm, 0, &event), 0);
 	EXPECT(hv_vcpu_inject(vm, 0, &event), -EAGAIN);
+
+	EXPECT(hv_gva_translate(vm, 1, 0, HV_PROT_READ, &gpa, &error), -ENOENT);
+	EXPECT(hv_gva_translate(vm, HV_MAX_VCPUS, 0, HV_PROT_READ, &gpa, &error), -ENOENT);
+	EXPECT(hv_gva_translate(vm, 0, 0, HV_ACCESS_IMPLICIT, &gpa, &error), -EINVAL);
+	EXPECT(hv_gva_translate(vm, 0, 0, HV_PROT_READ | BIT(4), &gpa, &error), -EINVAL);
+	EXPECT(hv_gva_translate(vm, 0, 0x1234567, HV_PROT_EXEC, &gpa, &error), 0);
+	expect("an address without paging", (s64)gpa, 0x1234567);
 
 	EXPECT(hv_vcpu_getstate(vm, 0, &state, HV_STATE_ALL), 0);
 	state.cr0 = BIT(63);

@@ -16,6 +16,7 @@
 #define RFLAGS_DF	BIT(10)
 #define RFLAGS_OF	BIT(11)
 #define RFLAGS_VM	BIT(17)
+#define RFLAGS_AC	BIT(18)
 
 /* CR0 (SDM vol. 3, 2.5) */
 #define CR0_PE	BIT(0)
@@ -31,6 +32,7 @@
 #define CR0_PG	BIT(31)
 
 /* CR4 */
+#define CR4_PSE		BIT(4)
 #define CR4_PAE		BIT(5)
 #define CR4_PGE		BIT(7)
 #define CR4_OSFXSR	BIT(9)
@@ -39,6 +41,8 @@
 #define CR4_SMXE	BIT(14)
 #define CR4_PCIDE	BIT(17)
 #define CR4_OSXSAVE	BIT(18)
+#define CR4_SMEP	BIT(20)
+#define CR4_SMAP	BIT(21)
 
 /* XCR0 (SDM vol. 1, 13.3) */
 #define XCR0_X87	BIT(0)
@@ -99,10 +103,19 @@
 #define PTE_W		BIT(1)
 #define PTE_U		BIT(2)
 #define PTE_PCD		BIT(4)	/* not cached: for device registers */
+#define PTE_A		BIT(5)	/* the CPU has used the entry */
+#define PTE_D		BIT(6)	/* and has written to its page */
 #define PTE_PS		BIT(7)	/* a page, where there could be a table */
 #define PTE_G		BIT(8)
 #define PTE_NX		BIT(63)
 #define PTE_ADDR	0x000ffffffffff000ull
+
+/* Error codes of #PF (SDM vol. 3, 4.7) */
+#define PF_P		BIT(0)	/* not for want of an entry that is present */
+#define PF_W		BIT(1)	/* a write */
+#define PF_U		BIT(2)	/* an access of CPL 3's */
+#define PF_RSVD		BIT(3)	/* a reserved bit is set in an entry */
+#define PF_I		BIT(4)	/* a fetch of an instruction */
 
 /* Exceptions (SDM vol. 3, table 6-1) */
 #define EXC_DB	1
