@@ -8,7 +8,7 @@
 
 #define TRIES		16	/* walks that the guest may spoil by changing its tables */
 #define HIGH_BITS	(0x7ffull << 52)	/* ignored in 4-level paging only */
-#define PDPTE_RESERVED	(PTE_NX | HIGH_BITS | 0x1e6)	/* table 4-8 */
+#define PDPTE_RESERVED	(PTE_NX | HIGH_BITS)	/* and 0x1e6 (table 4-8); but TCG sets A, 0x20 */
 #define ADDR_32		0xfffff000u
 
 static const struct walk_format format_4_level = { .levels = 4, .index_bits = 9, .entry_size = 8 };

@@ -165,8 +165,7 @@ static bool test_state(void)
 #define RANDOM_CODE	KiB(32)		/* so many random bytes, from address 0 */
 #define RANDOM_BUDGET	100000		/* TSC ticks */
 
-/* xorshift64*: Marsaglia's generator, with a multiplication to mix the upper bits down. */
-static u64 random_next(u64 *state)
+u64 selftest_random(u64 *state)
 {
 	*state ^= *state >> 12;
 	*state ^= *state << 25;
@@ -200,9 +199,9 @@ static void random_guests(enum vmfile_mode mode, u64 seed, u64 count)
 		u64 state = (seed + n) * 0x9e3779b97f4a7c15 + mode + 1;
 
 		for (u64 i = 0; i < ARRAY_SIZE(code); i++)
-			code[i] = random_next(&state);
+			code[i] = selftest_random(&state);
 		if (vmm_create(&vm) || hv_gpa_write(vm.id, 0, code, sizeof(code)) ||
-		    vmm_start_vcpu(&vm, random_next(&state) % RANDOM_CODE))
+		    vmm_start_vcpu(&vm, selftest_random(&state) % RANDOM_CODE))
 			hv_fatal("self-test: a random guest can't be made");
 		ends[random_run(vm.id)]++;
 		hv_machine_destroy(vm.id);
@@ -215,8 +214,7 @@ static void random_guests(enum vmfile_mode mode, u64 seed, u64 count)
 	vmm_printf("\n");
 }
 
-/* Decimal digits at *s, and past the colon behind them. */
-static u64 number(const char **s)
+u64 selftest_number(const char **s)
 {
 	u64 n = 0;
 
@@ -229,7 +227,7 @@ static u64 number(const char **s)
 
 static bool test_random(const char *arguments)
 {
-	u64 seed = number(&arguments), count = number(&arguments);
+	u64 seed = selftest_number(&arguments), count = selftest_number(&arguments);
 	struct hv_capability before, after;
 
 	hv_capability(&before);
@@ -251,9 +249,11 @@ bool vmm_selftest(const char *what)
 		return selftest_lazy();
 	if (!strcmp(what, "dirty"))
 		return selftest_dirty();
+	if (!strncmp(what, "walk:", 5))
+		return selftest_walk(what + 5);
 	if (!strncmp(what, "random:", 7))
 		return test_random(what + 7);
 	vmm_printf("no self-test \"%s\"; there are: state, api, p2m, lazy, dirty, "
-		   "random:SEED:COUNT\n", what);
+		   "walk:SEED:COUNT, random:SEED:COUNT\n", what);
 	return false;
 }

@@ -82,14 +82,23 @@ void report_end(const struct vmm_vm *vm, const struct hv_exit *x);
 
 /* selftest.c */
 
-/** Run a self-test: "state", "api", "lazy", "dirty", "random:SEED:COUNT". @return did it pass? */
+/**
+ * Run a self-test: "state", "api", "lazy", "dirty", "walk:SEED:COUNT", "random:SEED:COUNT".
+ * @return did it pass?
+ */
 bool vmm_selftest(const char *what);
+/** xorshift64*: Marsaglia's generator, with a multiplication to mix the upper bits down. */
+u64 selftest_random(u64 *state);
+/** The decimal digits at *s, and past the colon behind them. */
+u64 selftest_number(const char **s);
 /** selftest_api.c: knock at every door of api.h. */
 bool selftest_api(void);
 /** selftest_lazy.c: 1,000 VMs with lazy memory, where there is room for ten. */
 bool selftest_lazy(void);
 /** selftest_dirty.c: the log of dirty pages has what a guest writes, and nothing else. */
 bool selftest_dirty(void);
+/** selftest_walk.c: what hv_gva_translate() says, beside what the CPU does. */
+bool selftest_walk(const char *arguments);
 
 /* start.c: from a VM's description to a vCPU that is ready to run */
 
