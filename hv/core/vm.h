@@ -38,7 +38,7 @@ struct p2m_audit {
 struct paging_limits {
 	u64 reserved;		/**< address bits that no entry may have */
 	u64 reserved_4m;	/**< the same of an entry for a 4 MiB page */
-	bool page_1g;		/**< there are pages of 1 GiB */
+	u64 large;		/**< sizes of pages with PS in entries of 8 bytes, added up */
 };
 
 struct vm {

@@ -28,6 +28,8 @@ typedef int64_t s64;
 #define __noreturn	__attribute__((noreturn))
 /* For rare paths, so that the common one next to them saves fewer registers. */
 #define __noinline	__attribute__((noinline))
+/* For one that is to be made anew wherever it is called, with the constants of the call. */
+#define __inlined	inline __attribute__((always_inline))
 /* For functions that only a lab's exercise calls: a stub of it does not. */
 #define __maybe_unused	__attribute__((unused))
 #define __printf(f, a)	__attribute__((format(printf, f, a)))

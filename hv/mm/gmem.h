@@ -17,25 +17,38 @@ int gmem_read(struct vm *vm, gpa_t gpa, void *buf, u64 size);
 /** Copy `size` bytes to guest memory. The same holds. */
 int gmem_write(struct vm *vm, gpa_t gpa, const void *buf, u64 size);
 
-/** gmem_read_entry() for all cases. */
+/** Where most of a guest's memory is in the host, for a number of quick reads. */
+struct gmem_window {
+	u64 start, size;	/**< guest physical; size 0: it is in many pieces */
+	const u8 *host;
+};
+
+static inline struct gmem_window gmem_window(const struct vm *vm)
+{
+	const struct region *r = &vm->region[0];
+
+	return (struct gmem_window){ r->gpa.v, vm->paged ? 0 : r->size, phys_to_virt(r->hpa) };
+}
+
+/** gmem_read_entry() outside the window. */
 int gmem_read_entry_anywhere(struct vm *vm, gpa_t at, u32 size, u64 *value);
 
 /**
  * Read an entry of one of the guest's tables, in one access. The same as gmem_read(), but quick.
- * @param at    a multiple of `size`
- * @param size  4 or 8 bytes
+ * @param window  gmem_window(vm)
+ * @param at      a multiple of `size`
+ * @param size    4 or 8 bytes
  * @return see gmem_read()
  */
-static inline int gmem_read_entry(struct vm *vm, gpa_t at, u32 size, u64 *value)
+static inline int gmem_read_entry(struct vm *vm, const struct gmem_window *window, gpa_t at,
+				  u32 size, u64 *value)
 {
-	const struct region *r = &vm->region[0];	/* most of a guest's memory */
-	u64 offset = at.v - r->gpa.v;
-	const void *p;
+	u64 offset = at.v - window->start;
 
-	if (vm->paged || offset >= r->size)
+	if (offset >= window->size)
 		return gmem_read_entry_anywhere(vm, at, size, value);
-	p = phys_to_virt(hpa(r->hpa.v + offset));
-	*value = size == 8 ? *(const volatile u64 *)p : *(const volatile u32 *)p;
+	*value = size == 8 ? *(const volatile u64 *)(window->host + offset) :
+			     *(const volatile u32 *)(window->host + offset);
 	return 0;
 }
 

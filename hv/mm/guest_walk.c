@@ -9,11 +9,27 @@
 #define TRIES		16	/* walks that the guest may spoil by changing its tables */
 #define HIGH_BITS	(0x7ffull << 52)	/* ignored in 4-level paging only */
 #define PDPTE_RESERVED	(PTE_NX | HIGH_BITS)	/* and 0x1e6 (table 4-8); but TCG sets A, 0x20 */
-#define ADDR_32		0xfffff000u
 
-static const struct walk_format format_4_level = { .levels = 4, .index_bits = 9, .entry_size = 8 };
-static const struct walk_format format_pae = { .levels = 2, .index_bits = 9, .entry_size = 8 };
-static const struct walk_format format_32 = { .levels = 2, .index_bits = 10, .entry_size = 4 };
+/* An entry that a walk has read. */
+struct step {
+	gpa_t at;
+	u64 entry;
+};
+
+/* One walk: where it begins, what it is for, and where it has been. */
+struct walk {
+	struct vm *vm;
+	struct hvm_paging reg;	/* the vCPU's */
+	u64 linear;		/* the address */
+	u32 access;		/* HV_PROT_*, HV_ACCESS_IMPLICIT */
+	bool user;		/* it is an access of CPL 3's */
+	gpa_t root;		/* the first table */
+	u32 top;		/* the lowest bit of `linear` that chooses an entry there */
+	u64 reserved;		/* bits that must be 0 in each entry */
+	u64 large;		/* sizes of pages that PS stands for: MiB(2) | GiB(1) */
+	struct step step[4];	/* what was read, from the root down */
+	u32 error;		/* of the #PF, if there is one */
+};
 
 /* ---- What CPUID says ------------------------------------------------------------------------ */
 
@@ -43,183 +59,213 @@ void guest_paging_limits(struct vm *vm)
 	vm->limits = (struct paging_limits){
 		.reserved = PTE_ADDR & ~(BIT(width) - 1),
 		.reserved_4m = (BIT(22) - 1) & ~(BIT(13 + width_4m - 32) - 1),
-		.page_1g = leaf(vm, 0x80000001).edx & CPUID_8000_0001_EDX_PAGE_1G,
+		.large = leaf(vm, 0x80000001).edx & CPUID_8000_0001_EDX_PAGE_1G ?
+			 MiB(2) | GiB(1) : MiB(2),
 	};
 }
 
-/* ---- Before the walk ------------------------------------------------------------------------ */
+/* ---- What the CPU has to say no to ---------------------------------------------------------- */
 
-/* One of four PDPTEs, by the address's bits 31:30; it leads to the first table (4.4.1). */
-static int pae_root(struct guest_walk *w, const struct hvm_paging *p)
+/*
+ * The guest gets #PF. Its error code says what was tried, and `why`: 0 for an entry that is not
+ * present, else PF_P, with PF_RSVD if a reserved bit was set (4.7).
+ */
+static __noinline int page_fault(struct walk *w, u32 why)
 {
-	u64 i = w->linear >> 30, e;
-	int err;
+	const struct hvm_paging *r = &w->reg;
+	bool tells = r->cr4 & CR4_SMEP || (r->efer & EFER_NXE && r->cr4 & CR4_PAE);
 
-	if (p->has_pdpte) {
-		e = p->pdpte[i & 3];
-	} else {
-		err = gmem_read_entry(w->vm, gpa((p->cr3 & 0xffffffe0) + i * 8), 8, &e);
-		if (err)
-			return err == -EFAULT ? -ENXIO : err;
-	}
-	if (!(e & PTE_P))
-		return -EFAULT;
-	if (e & (w->vm->limits.reserved | PDPTE_RESERVED)) {
-		w->error |= PF_P | PF_RSVD;
-		return -EFAULT;
-	}
-	w->root = e & PTE_ADDR;
-	return 0;
+	w->error = why | (w->access & HV_PROT_WRITE ? PF_W : 0) | (w->user ? PF_U : 0) |
+		   (w->access & HV_PROT_EXEC && tells ? PF_I : 0);
+	return -EFAULT;
 }
 
-/* Which tables, and what may be in them (4.1.1). */
-static int choose_format(struct guest_walk *w, const struct hvm_paging *p)
+/*
+ * Is the access allowed (4.6)? `granted` has the rights that all entries on the way grant: PTE_U,
+ * PTE_W, and PTE_NX for the right to execute. What only the supervisor may use, its code and data,
+ * is not the user's; SMEP and SMAP keep the supervisor from what is. EFLAGS.AC lifts SMAP, but not
+ * for implicit accesses.
+ */
+static inline bool allowed(const struct walk *w, u64 granted)
 {
-	const struct paging_limits *l = &w->vm->limits;
+	const struct hvm_paging *r = &w->reg;
 
-	w->reserved = l->reserved | (p->efer & EFER_NXE ? 0 : PTE_NX);
-	w->large = MiB(2);
-	if (p->efer & EFER_LMA) {
-		w->format = &format_4_level;
-		w->large |= l->page_1g ? GiB(1) : 0;
-		w->linear &= BIT(48) - 1;
-		w->root = p->cr3 & PTE_ADDR;
+	if (w->user && !(granted & PTE_U))
+		return false;
+	if (w->access & HV_PROT_WRITE && !(granted & PTE_W) && (w->user || r->cr0 & CR0_WP))
+		return false;
+	if (w->access & HV_PROT_EXEC)
+		return granted & PTE_NX && (w->user || !(granted & PTE_U) || !(r->cr4 & CR4_SMEP));
+	return w->user || !(granted & PTE_U) || !(r->cr4 & CR4_SMAP) ||
+	       (r->rflags & RFLAGS_AC && !(w->access & HV_ACCESS_IMPLICIT));
+}
+
+/* Which bits of an entry that maps 2^shift bytes must be 0, beside w->reserved? */
+static u64 page_reserved(const struct walk *w, u32 shift)
+{
+	if (shift == PAGE_SHIFT)
 		return 0;
-	}
-	w->linear = (u32)w->linear;
-	if (p->cr4 & CR4_PAE) {
-		w->format = &format_pae;
-		w->reserved |= HIGH_BITS;
-		return pae_root(w, p);
-	}
-	w->format = &format_32;
-	w->reserved = 0;
-	w->large = p->cr4 & CR4_PSE ? MiB(4) : 0;
-	w->root = p->cr3 & ADDR_32;
-	return 0;
-}
-
-/* What the access needs (4.6), and what its error code has (4.7). */
-static void choose_rights(struct guest_walk *w, const struct hvm_paging *p, u32 access)
-{
-	bool user = p->cpl == 3 && !(access & HV_ACCESS_IMPLICIT);
-	bool fetch = access & HV_PROT_EXEC;
-	bool ac = p->rflags & RFLAGS_AC && !(access & HV_ACCESS_IMPLICIT);
-
-	w->write = access & HV_PROT_WRITE;
-	w->error = (w->write ? PF_W : 0) | (user ? PF_U : 0);
-	w->rights = user ? PTE_U : 0;
-	if (w->write && (user || p->cr0 & CR0_WP))
-		w->rights |= PTE_W;
-	if (fetch) {
-		w->rights |= PTE_NX;
-		if (p->cr4 & CR4_SMEP || (p->efer & EFER_NXE && p->cr4 & CR4_PAE))
-			w->error |= PF_I;
-	}
-	w->rights_mask = w->rights;
-	if (!user && (fetch ? p->cr4 & CR4_SMEP : p->cr4 & CR4_SMAP && !ac))
-		w->rights_mask |= PTE_U;
+	return shift == 22 ? w->vm->limits.reserved_4m : (BIT(shift) - 1) & ~(BIT(13) - 1);
 }
 
 /* ---- The walk ------------------------------------------------------------------------------- */
 
-/* Which bits beside w->reserved must be 0, in an entry for `size` bytes: a page, or a table? */
-static u64 reserved_here(const struct guest_walk *w, u64 size, bool maps)
+/* The address in an entry that maps 2^shift bytes. A 4 MiB page has bits 39:32 in 20:13. */
+static u64 page_address(u64 entry, u32 shift)
 {
-	if (!maps)	/* with PS it would map a page that there is not */
-		return w->format->entry_size == 8 ? PTE_PS : 0;
-	if (size == PAGE_SIZE)
-		return 0;
-	return size == MiB(4) ? w->vm->limits.reserved_4m : (size - 1) & ~(BIT(13) - 1);
-}
+	u64 high = shift == 22 ? (entry & 0x1fe000) << 19 : 0;
 
-/* The address in an entry, which maps `size` bytes. A 4 MiB page has bits 39:32 in 20:13. */
-static u64 page_address(u64 entry, u64 size)
-{
-	u64 high = size == MiB(4) ? (entry & 0x1fe000) << 19 : 0;
-
-	return high | (entry & PTE_ADDR & ~(size - 1));
+	return high | (entry & PTE_ADDR & ~(BIT(shift) - 1));
 }
 
 /*
- * A translation has been found, at `level`: set A in each entry that has no A yet, and D in the
- * last one if this is a write (4.8).
+ * A translation has been found; `last` is its last step. Set A in each entry that has no A yet, and
+ * D in the last one if this is a write (4.8).
  */
-static int set_accessed_dirty(const struct guest_walk *w, u32 level)
+static __noinline int set_accessed_dirty(struct walk *w, const struct step *last, u32 entry_size)
 {
-	for (u32 i = w->format->levels; i >= level; i--) {
-		u64 old = w->step[i].entry;
-		u64 new = old | PTE_A | (i == level && w->write ? PTE_D : 0);
+	for (const struct step *s = w->step; s <= last; s++) {
+		u64 new = s->entry | PTE_A;
 		int err = 0;
 
-		if (new != old)
-			err = gmem_update_entry(w->vm, w->step[i].at, w->format->entry_size, old,
-						new);
+		if (s == last && w->access & HV_PROT_WRITE)
+			new |= PTE_D;
+		if (new != s->entry)
+			err = gmem_update_entry(w->vm, s->at, entry_size, s->entry, new);
 		if (err)
 			return err == -EFAULT ? -ENXIO : err;
 	}
 	return 0;
 }
 
-int guest_walk(struct guest_walk *w, gpa_t *out)
+/**
+ * Walk the guest's page tables for w->linear, from w->root down.
+ *
+ * Each entry is read once, with gmem_read_entry(), and noted in w->step. It must be present, and
+ * have no reserved bit: of w->reserved, of page_reserved() if it maps a page, and PS if it has 8
+ * bytes and leads to a table. One of the last level maps a page of 4 KiB, one above it only if it
+ * has PS and w->large has that size. What lies in between is in PTE_ADDR. At the end, if allowed()
+ * says so, set_accessed_dirty() does what is left to do.
+ *
+ * @param entry_size  8 bytes, of which a table has 512; or 4, of which it has 1024
+ * @param out         the guest physical address
+ * @return 0; page_fault(); -ENXIO: a table is not in the guest's memory; -EAGAIN: the guest has
+ *         changed an entry meanwhile, walk again; -ENOMEM, -ENOSPC: see gmem_read()
+ */
+static __inlined int guest_walk(struct walk *w, const u32 entry_size, gpa_t *out)
 {
-	const struct walk_format *f = w->format;
-	u64 table = w->root, granted = ~0ull, size, e;
-	u32 level = f->levels;
+	const struct gmem_window memory = gmem_window(w->vm);
+	const u32 index_bits = entry_size == 8 ? 9 : 10;
+	const u64 table_reserved = w->reserved | (entry_size == 8 ? PTE_PS : 0);
+	u64 table = w->root.v, granted = ~0ull, linear = w->linear, e;
+	struct step *s = w->step;
+	u32 shift = w->top;
 	bool maps;
 	int err;
 
-	for (;; level--) {
-		u32 shift = PAGE_SHIFT + f->index_bits * (level - 1);
-		u64 index = w->linear >> shift & (BIT(f->index_bits) - 1);
-
-		size = BIT(shift);
-		w->step[level].at = gpa(table + index * f->entry_size);
-		err = gmem_read_entry(w->vm, w->step[level].at, f->entry_size, &e);
+	for (;; s++, shift -= index_bits) {
+		s->at = gpa(table + (linear >> shift & (BIT(index_bits) - 1)) * entry_size);
+		err = gmem_read_entry(w->vm, &memory, s->at, entry_size, &e);
 		if (err)
 			return err == -EFAULT ? -ENXIO : err;
+		s->entry = e;
 		if (!(e & PTE_P))
-			return -EFAULT;
-		w->step[level].entry = e;
-		maps = level == 1 || (e & PTE_PS && w->large & size);
-		if (e & (w->reserved | reserved_here(w, size, maps))) {
-			w->error |= PF_P | PF_RSVD;
-			return -EFAULT;
-		}
+			return page_fault(w, 0);
 		granted &= e ^ PTE_NX;
+		maps = shift == PAGE_SHIFT || (e & PTE_PS && w->large >> shift & 1);
+		if (e & (maps ? w->reserved | page_reserved(w, shift) : table_reserved))
+			return page_fault(w, PF_P | PF_RSVD);
 		if (maps)
 			break;
 		table = e & PTE_ADDR;
 	}
-	if ((granted & w->rights_mask) != w->rights) {
-		w->error |= PF_P;
-		return -EFAULT;
-	}
-	*out = gpa(page_address(e, size) | (w->linear & (size - 1)));
-	return set_accessed_dirty(w, level);
+	if (!allowed(w, granted))
+		return page_fault(w, PF_P);
+	*out = gpa(page_address(e, shift) | (linear & (BIT(shift) - 1)));
+	if (granted & PTE_A && (e & PTE_D || !(w->access & HV_PROT_WRITE)))
+		return 0;
+	return set_accessed_dirty(w, s, entry_size);
+}
+
+/* ---- Each format ---------------------------------------------------------------------------- */
+
+/* A linear address is canonical if bits 63:47 are all the same. */
+static bool canonical(u64 linear)
+{
+	return (u64)((s64)(linear << 16) >> 16) == linear;
+}
+
+static u64 reserved(const struct walk *w)
+{
+	return w->vm->limits.reserved | (w->reg.efer & EFER_NXE ? 0 : PTE_NX);
+}
+
+static int walk_4_level(struct walk *w, gpa_t *out)
+{
+	if (!canonical(w->linear))
+		return -EINVAL;
+	w->root = gpa(w->reg.cr3 & PTE_ADDR);
+	w->top = 39;
+	w->large = w->vm->limits.large;
+	w->reserved = reserved(w);
+	return guest_walk(w, 8, out);
+}
+
+static __noinline int walk_32(struct walk *w, gpa_t *out)
+{
+	w->linear = (u32)w->linear;
+	w->root = gpa(w->reg.cr3 & 0xfffff000);
+	w->top = 22;
+	w->large = w->reg.cr4 & CR4_PSE ? MiB(4) : 0;
+	w->reserved = 0;
+	return guest_walk(w, 4, out);
+}
+
+/* First one of four PDPTEs, by the address's bits 31:30. It has neither rights nor A (4.4.1). */
+static __noinline int walk_pae(struct walk *w, gpa_t *out)
+{
+	const struct gmem_window memory = gmem_window(w->vm);
+	u64 i = (u32)w->linear >> 30, e = w->reg.pdpte[i];
+	gpa_t at = gpa((w->reg.cr3 & 0xffffffe0) + i * 8);
+	int err = w->reg.has_pdpte ? 0 : gmem_read_entry(w->vm, &memory, at, 8, &e);
+
+	if (err)
+		return err == -EFAULT ? -ENXIO : err;
+	if (!(e & PTE_P))
+		return page_fault(w, 0);
+	if (e & (w->vm->limits.reserved | PDPTE_RESERVED))
+		return page_fault(w, PF_P | PF_RSVD);
+	w->linear = (u32)w->linear;
+	w->root = gpa(e & PTE_ADDR);
+	w->top = 21;
+	w->large = MiB(2);
+	w->reserved = reserved(w) | HIGH_BITS;
+	return guest_walk(w, 8, out);
 }
 
 int guest_translate(struct vcpu *v, gva_t at, u32 access, gpa_t *out, u32 *error)
 {
-	struct guest_walk w;
-	struct hvm_paging p;
-	int err = -EAGAIN;
+	struct walk w;
+	int err, tries = TRIES;
 
-	v->vm->ops->get_paging(v, &p);
-	if (!(p.cr0 & CR0_PG)) {
+	v->vm->ops->get_paging(v, &w.reg);
+	if (!(w.reg.cr0 & CR0_PG)) {
 		*out = gpa((u32)at.v);
 		return 0;
 	}
-	if (p.efer & EFER_LMA && (u64)((s64)(at.v << 16) >> 16) != at.v)
-		return -EINVAL;
 	w.vm = v->vm;
 	w.linear = at.v;
-	for (u32 i = 0; i < TRIES && err == -EAGAIN; i++) {
-		choose_rights(&w, &p, access);
-		err = choose_format(&w, &p);
-		if (!err)
-			err = guest_walk(&w, out);
-	}
-	*error = w.error;
-	return err == -EAGAIN ? -EFAULT : err;	/* as if the entry had just been absent */
+	w.access = access;
+	w.user = w.reg.cpl == 3 && !(access & HV_ACCESS_IMPLICIT);
+	do {
+		if (w.reg.efer & EFER_LMA)
+			err = walk_4_level(&w, out);
+		else
+			err = w.reg.cr4 & CR4_PAE ? walk_pae(&w, out) : walk_32(&w, out);
+	} while (err == -EAGAIN && --tries);
+	if (err == -EAGAIN)	/* it spoils each walk: as if an entry had just been absent */
+		err = page_fault(&w, 0);
+	if (err == -EFAULT)
+		*error = w.error;
+	return err;
 }
