@@ -56,6 +56,13 @@ def test_a_tree_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert boundary(tmp_path, {}, capsys) == []
 
 
+def test_both_sides_have_the_decoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    user = "int insn_decode(void);\nint %s(void)\n{\n\treturn insn_decode();\n}\n"
+    assert boundary(tmp_path, {"hv/emul/insn.c": "int insn_decode(void) { return 1; }\n",
+                               "hv/core/fetch.c": user % "fetch",
+                               "hv/vmm/emulate.c": user % "emulate"}, capsys) == []
+
+
 @pytest.mark.parametrize("path, text, message", [
     ("hv/vmm/bad.c", "int core_secret(void);\nint bad(void)\n{\n\treturn core_secret();\n}\n",
      "hv/vmm/bad.c:4: bad() uses core_secret, which is not in hv/api.syms"),
@@ -67,6 +74,11 @@ def test_a_tree_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
      "hv/load/bad.c:4: bad() uses vmm_main, which is neither in the pure folders nor in hv/lib"),
     ("hv/core/bad.c", "int vmm_main(void);\nint bad(void)\n{\n\treturn vmm_main();\n}\n",
      "hv/core/bad.c:4: bad() uses vmm_main of the outside; the core never calls upward"),
+    ("hv/core/bad.c", "int dev_read(int i);\nint bad(void)\n{\n\treturn dev_read(1);\n}\n",
+     "hv/core/bad.c:4: bad() uses dev_read of the outside; the core never calls upward"),
+    ("hv/emul/insn.c", "int dev_read(int i);\nint bad(void)\n{\n\treturn dev_read(1);\n}\n",
+     "hv/emul/insn.c:4: bad() uses dev_read, which is not in hv/lib; the core calls this file, "
+     "too"),
     ("hv/vmm/bad.c", 'void bad(void)\n{\n\tasm volatile("cli");\n}\n',
      "hv/vmm/bad.c:3: bad() has the privileged instruction `cli`"),
     ("hv/lib/bad.c", 'void bad(void)\n{\n\tasm volatile("rep; outsb");\n}\n',

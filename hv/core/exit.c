@@ -19,10 +19,23 @@ void vcpu_raise(struct vcpu *v, u8 vector)
 	};
 }
 
+/* The register of a MOV to a control register, from the instruction. @return is it one? */
+static bool fetch_mov_cr(struct vcpu *v, struct hv_exit *x)
+{
+	struct insn insn;
+
+	if (guest_fetch(v, x->rip, &insn) || insn.op != INSN_MOV_CR ||
+	    insn.operand[0].kind != INSN_CR)
+		return false;
+	x->cr.gpr = insn.operand[1].reg;
+	x->next_rip = x->rip + insn.length;
+	return true;
+}
+
 /* MOV to and from CR8. Where the hardware does not tell the register, the instruction does. */
 static bool cr8_access(struct vcpu *v, struct hv_exit *x)
 {
-	if (x->cr.gpr >= HV_GPRS && guest_fetch_mov_cr(v, x))
+	if (x->cr.gpr >= HV_GPRS && !fetch_mov_cr(v, x))
 		return false;
 	if (!x->cr.write)
 		hvm_gpr_write(v, x->cr.gpr, v->vm->ops->get(v, HVM_CR8));

@@ -15,6 +15,7 @@ struct cpu;
 enum hvm_reg {
 	HVM_RIP, HVM_RSP, HVM_RFLAGS, HVM_CR0, HVM_CR3, HVM_CR4, HVM_EFER, HVM_PAT, HVM_CR8,
 	HVM_CPL, HVM_TSC_OFFSET,
+	HVM_CS_BASE, HVM_CS_ATTR,	/* only to be read; `attr` as in struct hv_segment */
 	HVM_REGS
 };
 

@@ -3,6 +3,12 @@
 #include "lib/string.h"
 #include "x86/regs.h"
 
+/* The VMCB packs the attributes into 12 bits and has no "unusable": that is P = 0. */
+static u32 attr_from_vmcb(u16 attr)
+{
+	return (attr & 0xff) | (u32)(attr & 0xf00) << 4 | (attr & SEG_P ? 0 : (u32)SEG_UNUSABLE);
+}
+
 u64 svm_get(struct vcpu *v, enum hvm_reg reg)
 {
 	const struct vmcb *c = vmcb_of(v);
@@ -18,6 +24,8 @@ u64 svm_get(struct vcpu *v, enum hvm_reg reg)
 	case HVM_CR8: return c->int_ctl & V_TPR & 0xf;
 	case HVM_PAT: return c->g_pat;
 	case HVM_TSC_OFFSET: return c->tsc_offset;
+	case HVM_CS_BASE: return c->cs.base;
+	case HVM_CS_ATTR: return attr_from_vmcb(c->cs.attr);
 	case HVM_CPL: return c->ss.attr >> 5 & 3;	/* what every CPU keeps right */
 	default: return 0;
 	}
@@ -97,12 +105,6 @@ static const u16 segments[HV_SEGS] = {
 	[HV_FS] = offsetof(struct vmcb, fs), [HV_GS] = offsetof(struct vmcb, gs),
 	[HV_LDTR] = offsetof(struct vmcb, ldtr), [HV_TR] = offsetof(struct vmcb, tr),
 };
-
-/* The VMCB packs the attributes into 12 bits and has no "unusable": that is P = 0. */
-static u32 attr_from_vmcb(u16 attr)
-{
-	return (attr & 0xff) | (u32)(attr & 0xf00) << 4 | (attr & SEG_P ? 0 : (u32)SEG_UNUSABLE);
-}
 
 static u16 attr_to_vmcb(u32 attr)
 {

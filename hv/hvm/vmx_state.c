@@ -48,6 +48,8 @@ static u64 read_register(struct vcpu *v, enum hvm_reg reg)
 	case HVM_EFER: return vmread(GUEST_IA32_EFER);
 	case HVM_PAT: return vmread(GUEST_IA32_PAT);
 	case HVM_TSC_OFFSET: return vmread(TSC_OFFSET);
+	case HVM_CS_BASE: return vmread(GUEST_CS_BASE);
+	case HVM_CS_ATTR: return vmread(GUEST_CS_ACCESS_RIGHTS);
 	case HVM_CPL: return vmread(GUEST_SS_ACCESS_RIGHTS) >> 5 & 3;
 	default: return 0;
 	}

@@ -1,61 +1,48 @@
-/* See guest_fetch.h. Four-level paging: SDM vol. 3, 4.5. */
+/* See guest_fetch.h. */
 #include "mm/guest_fetch.h"
 
 #include "hvm/hvm.h"
 #include "mm/gmem.h"
+#include "mm/guest_walk.h"
 #include "x86/regs.h"
 
-static int translate(struct vcpu *v, gva_t va, gpa_t *out)
+/* How CS says that code is to be read (SDM vol. 3, 3.4.5), and where it begins. */
+static enum insn_mode code_mode(struct vcpu *v, u64 *base)
 {
-	u64 e = v->vm->ops->get(v, HVM_CR3);
+	u64 attr = v->vm->ops->get(v, HVM_CS_ATTR);
 
-	for (int level = 4; level > 0; level--) {
-		u32 shift = PAGE_SHIFT + 9 * ((u32)level - 1);
-
-		if (gmem_read(v->vm, gpa((e & PTE_ADDR) + (va.v >> shift & 511) * 8), &e,
-			      sizeof(e)))
-			return -EFAULT;
-		if (!(e & PTE_P))
-			return -EFAULT;
-		if (level == 1 || (level < 4 && e & PTE_PS)) {
-			u64 offset = va.v & (BIT(shift) - 1);
-
-			*out = gpa((e & PTE_ADDR & ~(BIT(shift) - 1)) | offset);
-			return 0;
-		}
+	if (v->vm->ops->get(v, HVM_EFER) & EFER_LMA && attr & SEG_L) {
+		*base = 0;
+		return INSN_64;
 	}
-	return -EFAULT;
+	*base = v->vm->ops->get(v, HVM_CS_BASE);
+	return attr & SEG_DB ? INSN_32 : INSN_16;
 }
 
-u32 guest_fetch(struct vcpu *v, gva_t va, u8 *buf, u32 size)
+/* Bytes at a linear address, as many as are there. A page has to be found only once. */
+static u32 fetch(struct vcpu *v, u64 linear, u8 *buf, u32 size)
 {
-	u32 n = 0;
+	u32 n = 0, run, error;
 	gpa_t at;
 
-	if (!(v->vm->ops->get(v, HVM_EFER) & EFER_LMA))
-		return 0;
 	while (n < size) {
-		if (translate(v, gva(va.v + n), &at) || gmem_read(v->vm, at, &buf[n], 1))
+		run = (u32)(PAGE_SIZE - (linear + n) % PAGE_SIZE);
+		run = run < size - n ? run : size - n;
+		if (guest_translate(v, gva(linear + n), HV_PROT_EXEC, &at, &error) ||
+		    gmem_read(v->vm, at, buf + n, run))
 			break;
-		n++;
+		n += run;
 	}
 	return n;
 }
 
-int guest_fetch_mov_cr(struct vcpu *v, struct hv_exit *x)
+int guest_fetch(struct vcpu *v, u64 rip, struct insn *insn)
 {
-	u8 insn[15], rex = 0;
-	u32 size = guest_fetch(v, gva(x->rip), insn, sizeof(insn)), i = 0;
+	u8 bytes[INSN_MAX_LENGTH];
+	u64 base;
+	enum insn_mode mode = code_mode(v, &base);
+	u64 linear = mode == INSN_64 ? rip : (u32)(base + rip);
+	u32 size = fetch(v, linear, bytes, sizeof(bytes));
 
-	while (i < size && (insn[i] == 0x66 || insn[i] == 0xf2 || insn[i] == 0xf3))
-		i++;
-	if (i < size && (insn[i] & 0xf0) == 0x40)
-		rex = insn[i++];
-	if (i + 3 > size)
-		return -EFAULT;
-	if (insn[i] != 0x0f || insn[i + 1] != 0x22)
-		return -EINVAL;
-	x->cr.gpr = (insn[i + 2] & 7) | (rex & 1) << 3;		/* ModRM.rm, REX.B */
-	x->next_rip = x->rip + i + 3;
-	return 0;
+	return insn_decode(insn, bytes, size, mode) ? -EINVAL : 0;
 }
