@@ -8,7 +8,7 @@ from hv.conftest import Machine, vm
 
 # The tables, for each format in each of two kinds of memory; eight accesses with each. An emulated
 # CPU forgets its TLB with each of them, and Bochs takes a millisecond to do so.
-TABLES = {"tcg": 500, "bochs-svm": 150, "bochs-vmx": 150}
+TABLES = {"tcg": 420, "bochs-svm": 150, "bochs-vmx": 150}
 PAIRS = 2 * 3 * 8
 SEED = 1
 
