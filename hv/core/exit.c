@@ -68,7 +68,7 @@ static void xsetbv_access(struct vcpu *v)
 /* The instruction is done, unless it raised an exception: then RIP stays at it. */
 static bool done(struct vcpu *v, const struct hv_exit *x)
 {
-	if (!v->exception.valid)
+	if (__builtin_expect(!v->exception.valid, true))
 		v->vm->ops->advance(v, x);
 	return true;
 }

@@ -14,15 +14,15 @@
 struct trace_who {
 	u32 vcpu;
 	u16 vm, cpu;
-};
+} __aligned(8);
 
 /** One exit, in a cache line. */
 struct trace_record {
 	u64 enter, leave;	/**< TSC before and after the time in the guest */
 	u64 rip;		/**< guest's, of the instruction that exited */
 	u64 value;		/**< hv_exit.value */
+	u32 reason;		/**< enum hv_exit_reason; these two as hv_exit has them */
 	u32 code;		/**< hv_exit.code */
-	u32 reason;		/**< enum hv_exit_reason */
 	struct trace_who who;
 } __aligned(64);
 static_assert(sizeof(struct trace_record) == 64, "a viewer reads these");

@@ -29,6 +29,7 @@ int vcpu_create(struct vm *vm, u32 index, const struct hv_vcpu_start *start)
 	v->vm = vm;
 	v->index = index;
 	v->bare = vm->config.bare;
+	v->plain.rip = PLAIN_NONE;
 	v->at_entry = true;	/* to drop what another VM with its tables' address has left */
 	v->exit.next_rip = v->exit.value = FORGOTTEN;
 	v->gpr[HV_RDI] = start->args[0];
@@ -172,19 +173,26 @@ int vcpu_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups)
 
 /* ---- Running -------------------------------------------------------------------------------- */
 
-/* Into this CPU's ring, and onto port 0xE9 when somebody watches. */
-static inline u64 trace_exit(struct cpu *cpu, const struct vcpu *v, const struct hv_exit *x,
-			     u64 enter)
+/* The record of the exit that the next entry will end in. */
+static inline struct trace_record *trace_next(struct cpu *cpu)
 {
-	struct trace_record *r = &cpu->trace.record[cpu->trace.count++ % TRACE_RECORDS];
+	return cpu->trace.record + cpu->trace.count++ % TRACE_RECORDS;
+}
 
-	*r = (struct trace_record){
-		.enter = enter, .leave = rdtsc(), .rip = x->rip, .value = x->value,
-		.code = x->code, .reason = x->reason, .who = v->who,
-	};
+/* Fill it in, and show it on port 0xE9 when somebody watches. @return TSC at the exit */
+static inline u64 trace_exit(struct trace_record *r, const struct vcpu *v, const struct hv_exit *x)
+{
+	u64 now = rdtsc();
+
+	r->leave = now;
+	r->rip = x->rip;
+	r->value = x->value;
+	r->reason = x->reason;
+	r->code = x->code;
+	r->who = v->who;
 	if (trace_streaming)
 		trace_stream(r);
-	return r->leave;
+	return now;
 }
 
 /**
@@ -321,8 +329,8 @@ void vcpu_run(struct vcpu *v, struct hv_exit *x)
 		in_merge(v, x->io.data);
 	do {
 		enum hv_exit_reason why;
+		struct trace_record *trace;
 		struct cpu *cpu;
-		u64 enter;
 
 		if (now >= v->look) {
 			now = rdtsc();
@@ -341,9 +349,10 @@ void vcpu_run(struct vcpu *v, struct hv_exit *x)
 			vcpu_take_cpu(v);
 		if (event_waiting(v) | v->at_entry)
 			before_entry(v, x);
-		enter = rdtsc();
+		trace = trace_next(cpu);
+		trace->enter = rdtsc();
 		ops->run(v, x);
-		now = trace_exit(cpu, v, x, enter);
+		now = trace_exit(trace, v, x);
 	} while (v->bare ? exit_is_ours(x) : exit_handle(v, x));
 	v->ran += now - start;
 	v->left = now;

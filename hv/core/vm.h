@@ -79,6 +79,13 @@ struct vcpu_lazy {
 	void *xsave;		/**< one page, 64-byte aligned */
 };
 
+/** An instruction that exited and had no prefix. See svm_advance_exactly(). */
+struct plain_insn {
+	u64 rip, cr3;		/**< where it was; PLAIN_NONE: nowhere */
+	const u8 *code;		/**< its first byte */
+};
+#define PLAIN_NONE (~0ull)
+
 struct vcpu {
 	u64 gpr[HV_GPRS];	/**< first: the world switches index from here. RSP is in the
 				     control block; RAX too on AMD, copied at each exit */
@@ -91,6 +98,7 @@ struct vcpu {
 	u64 vmx_proc;		/**< VMX: the processor-based controls, kept to save a VMREAD */
 	u64 cr8;		/**< VMX: the guest's CR8; AMD keeps it in V_TPR */
 
+	struct plain_insn plain;
 	struct trace_who who;	/**< for the trace: this vCPU, on its present CPU */
 	struct vcpu_lazy lazy;
 

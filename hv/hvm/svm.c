@@ -11,6 +11,7 @@
 #include "lib/lab.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "mm/guest_fetch.h"
 #include "mm/npt.h"
 #include "mm/pmm.h"
 #include "x86/apic.h"
@@ -441,6 +442,44 @@ static void svm_advance(struct vcpu *v, const struct hv_exit *x)
 	c->interrupt_shadow &= ~INTERRUPT_SHADOW;
 }
 
+/* What we go past begins with one of these, unless there is a prefix. */
+static bool is_opcode(u8 byte)
+{
+	return byte == 0x0f || byte == 0xf4;	/* 0xf4: HLT */
+}
+
+static __noinline void advance_by_decoding(struct vcpu *v, const struct hv_exit *x)
+{
+	struct plain_insn *plain = &v->plain;
+	struct hv_exit exact = *x;
+	struct insn insn;
+
+	plain->code = guest_fetch_pointer(v, x->rip);
+	plain->rip = plain->code ? x->rip : PLAIN_NONE;
+	plain->cr3 = vmcb_of(v)->cr3;
+	if (plain->code && !is_opcode(*plain->code) && !guest_fetch(v, x->rip, &insn))
+		exact.next_rip = x->rip + insn.length;
+	svm_advance(v, &exact);
+}
+
+/*
+ * svm_advance() counts no prefixes. Where the CPU does not tell the next RIP, look at the first byte:
+ * each time, as the guest may have changed its code. Where it is, we remember from one exit to the
+ * next. So a guest gets the wrong length if between two exits at one address, with no other in
+ * between, it changes the page tables under CR3 so that another instruction is there, with another
+ * number of prefixes. To find out about that, too, would cost a seventh of an exit.
+ */
+static void svm_advance_exactly(struct vcpu *v, const struct hv_exit *x)
+{
+	const struct plain_insn *plain = &v->plain;
+
+	if ((x->rip == plain->rip && vmcb_of(v)->cr3 == plain->cr3 && *plain->code == 0x0f) ||
+	    x->next_rip || hvm_caps.next_rip)
+		svm_advance(v, x);
+	else
+		advance_by_decoding(v, x);
+}
+
 /**
  * See to it that the guest's run ends at TSC `tsc` or soon after, by an interrupt of the host's:
  * the CPU's own timer makes one from time to time anyway, and INTERCEPT_INTR makes it an exit. If
@@ -563,78 +602,6 @@ static int svm_cr_access(struct vcpu *v, const struct hv_exit *x)
 	return -EINVAL;	/* CR0, CR3 and CR4 are the guest's own; their accesses don't exit */
 }
 
-static void svm_see_cpu(struct cpu *cpu, hvm_see_fn see)
-{
-	see("EFER", rdmsr(MSR_EFER));
-	see("VM_HSAVE_PA", rdmsr(MSR_VM_HSAVE_PA));
-	see("VM_HSAVE_PA is our page", cpu->hvm_area &&
-	    rdmsr(MSR_VM_HSAVE_PA) == virt_to_phys(cpu->hvm_area).v);
-	see("host VMCB is a page of its own", cpu->host_vmcb && cpu->host_vmcb != cpu->hvm_area);
-	see("host VMCB's address is known", cpu->host_vmcb &&
-	    cpu->host_vmcb_hpa.v == virt_to_phys(cpu->host_vmcb).v);
-}
-
-static void svm_see_segment(hvm_see_fn see, const char *name, const struct vmcb_segment *s)
-{
-	char field[24];
-
-	snprintf(field, sizeof(field), "%s.selector", name);
-	see(field, s->selector);
-	snprintf(field, sizeof(field), "%s.attr", name);
-	see(field, s->attr);
-	snprintf(field, sizeof(field), "%s.limit", name);
-	see(field, s->limit);
-	snprintf(field, sizeof(field), "%s.base", name);
-	see(field, s->base);
-}
-
-static void svm_dump(struct vcpu *v, hvm_see_fn see)
-{
-	static const struct {
-		const char *name;
-		u16 offset, bytes;
-	} fields[] = {
-#define SVM_FIELD(name, offset, bytes, group) { #name, offset, bytes },
-#include "hvm/svm.def"
-	};
-
-	for (u32 i = 0; i < ARRAY_SIZE(fields); i++) {
-		const void *field = (u8 *)v->cb + fields[i].offset;
-		u64 value = 0;
-
-		if (fields[i].bytes == sizeof(struct vmcb_segment)) {
-			svm_see_segment(see, fields[i].name, field);
-		} else if (fields[i].bytes <= sizeof(value)) {
-			memcpy(&value, field, fields[i].bytes);
-			see(fields[i].name, value);
-		}
-	}
-	see("iopm_base_pa is the VM's", vmcb_of(v)->iopm_base_pa ==
-	    virt_to_phys(v->vm->io_bitmap).v);
-	see("msrpm_base_pa is the VM's", vmcb_of(v)->msrpm_base_pa ==
-	    virt_to_phys(v->vm->msr_bitmap).v);
-	see("n_cr3 is the VM's", vmcb_of(v)->n_cr3 == v->vm->p2m_root.v);
-}
-
-static void svm_explain(struct vcpu *v, hvm_rule_fn say, void *ctx)
-{
-	const struct vmcb *c = vmcb_of(v);
-	u32 phys_bits = cpuid(0x80000008, 0).eax & 0xff;
-	bool found = false;
-
-#define F(name) (c->name)
-#define SVM_CHECK(name, violated_if, sentence, section) \
-	if (violated_if) { \
-		say(ctx, sentence, section); \
-		found = true; \
-	}
-#include "hvm/svm.def"
-#undef F
-	if (!found)
-		say(ctx, "VMEXIT_INVALID, but none of the rules that we know is broken",
-		    "APM vol. 2, 15.5.1");
-}
-
 const struct hvm_ops svm_ops = {
 	.name = "svm",
 	.probe = svm_probe,
@@ -649,7 +616,7 @@ const struct hvm_ops svm_ops = {
 	.vcpu_put = svm_vcpu_put,
 	.enter = svm_trip,
 	.run = svm_run,
-	.advance = svm_advance,
+	.advance = svm_advance_exactly,
 	.get = svm_get,
 	.get_paging = svm_get_paging,
 	.set = svm_set,

@@ -166,4 +166,9 @@ void svm_set(struct vcpu *v, enum hvm_reg reg, u64 value);
 void svm_getstate(struct vcpu *v, struct hv_vcpu_state *s, u64 groups);
 int svm_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups);
 
+/* svm_check.c */
+void svm_see_cpu(struct cpu *cpu, hvm_see_fn see);
+void svm_dump(struct vcpu *v, hvm_see_fn see);
+void svm_explain(struct vcpu *v, hvm_rule_fn say, void *ctx);
+
 #endif

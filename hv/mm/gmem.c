@@ -71,10 +71,21 @@ int gmem_read(struct vm *vm, gpa_t gpa, void *buf, u64 size)
 	return copy(vm, gpa.v, buf, size, false);
 }
 
+u64 gmem_entry_reads;
+
 int gmem_read_entry_anywhere(struct vm *vm, gpa_t at, u32 size, u64 *value)
 {
+	gmem_entry_reads++;
 	*value = 0;
 	return copy(vm, at.v, (u8 *)value, size, false);
+}
+
+const void *gmem_pointer(struct vm *vm, gpa_t at)
+{
+	u64 run;
+	hpa_t to;
+
+	return resolve(vm, at.v, false, &to, &run) ? NULL : phys_to_virt(to);
 }
 
 int gmem_update_entry(struct vm *vm, gpa_t at, u32 size, u64 old, u64 new)

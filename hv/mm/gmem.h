@@ -30,6 +30,9 @@ static inline struct gmem_window gmem_window(const struct vm *vm)
 	return (struct gmem_window){ r->gpa.v, vm->paged ? 0 : r->size, phys_to_virt(r->hpa) };
 }
 
+/** How often gmem_read_entry_anywhere() was called. */
+extern u64 gmem_entry_reads;
+
 /** gmem_read_entry() outside the window. */
 int gmem_read_entry_anywhere(struct vm *vm, gpa_t at, u32 size, u64 *value);
 
@@ -51,6 +54,13 @@ static inline int gmem_read_entry(struct vm *vm, const struct gmem_window *windo
 			     *(const volatile u32 *)(window->host + offset);
 	return 0;
 }
+
+/**
+ * Where the guest's memory at `at` is in the host; the rest of its 4-KiB page is behind it. True as
+ * long as vm->p2m_generation stays.
+ * @return NULL: nothing is there
+ */
+const void *gmem_pointer(struct vm *vm, gpa_t at);
 
 /**
  * Change such an entry as the CPU does it: only if it still is what was read, and in memory that

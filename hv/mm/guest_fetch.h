@@ -9,9 +9,16 @@
 #include "emul/insn.h"
 
 /**
- * Decode the instruction at CS:`rip`, in the vCPU's mode and through its page tables.
+ * Decode the instruction at CS:`rip`, which has just exited, in the vCPU's mode and through its page tables.
  * @return -EINVAL: it can't be read, or is none that emul/insn.def has
  */
 int guest_fetch(struct vcpu *v, u64 rip, struct insn *insn);
+
+/**
+ * Where the first byte of that instruction is in the host; true as long as vm->p2m_generation
+ * stays.
+ * @return NULL: not in the guest's memory
+ */
+const u8 *guest_fetch_pointer(struct vcpu *v, u64 rip);
 
 #endif

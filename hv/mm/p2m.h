@@ -37,6 +37,7 @@ static inline void p2m_changed(struct vm *vm)
 	for (u32 i = 0, seen = 0; seen < vm->vcpu_count; i++) {
 		if (vm->vcpu[i]) {
 			vm->vcpu[i]->at_entry = true;
+			vm->vcpu[i]->plain.rip = PLAIN_NONE;
 			seen++;
 		}
 	}

@@ -277,3 +277,9 @@ def test_an_interrupt_that_is_masked_while_it_waits(machine: Machine) -> None:
     """It does not come, nobody waits for it any more, and the guest goes on."""
     result = machine.run(vm("a", "masked.64", memory="2M", budget=100_000_000))
     assert observations(result.channels["A"]) == {"masked": "0x0", "open": "0x1"}
+
+
+def test_prefixes_are_counted(machine: Machine) -> None:
+    """Ten times CPUID and RDMSR at one address, whose code changes: plain, and with prefixes."""
+    result = machine.run(vm("a", "prefixes.64"))
+    assert observations(result.channels["A"]) == {"tried": "0xa", "cpuid": "0xa", "rdmsr": "0xa"}
