@@ -14,6 +14,7 @@
 #include "mm/p2m_script.h"
 #include "mm/p2m_selftest.h"
 #include "mm/pmm.h"
+#include "mm/walk_script.h"
 #include "vmm/vmm.h"
 #include "x86/apic.h"
 #include "x86/nmi_tick.h"
@@ -53,6 +54,8 @@ static void command_line(void)
 			console_listen();
 		else if (!strncmp(word, "p2m=", 4))
 			tables_script = word + 4;
+		else if (!strncmp(word, "walks=", 6) && walk_script_set(word + 6))
+			continue;
 		else if (!strncmp(word, "selftest=", 9))
 			selftest = word + 9;
 		else if (!first || strchr(word, '='))	/* the first is our own name */

@@ -7,6 +7,7 @@
 #include "hvm/hvm.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "mm/walk_script.h"
 #include "x86/insn.h"
 #include "x86/regs.h"
 
@@ -204,6 +205,7 @@ static bool try_event(struct vcpu *v)
 
 void milestone_created(struct vcpu *v)
 {
+	walk_script_run(v->vm);
 	milestone_reached("guest", v);
 	if (milestone_is("host") && v->vm->ops->see_host) {
 		v->vm->ops->see_host(v, milestone_see);

@@ -463,11 +463,11 @@ static __noinline void advance_by_decoding(struct vcpu *v, const struct hv_exit 
 }
 
 /*
- * svm_advance() counts no prefixes. Where the CPU does not tell the next RIP, look at the first byte:
- * each time, as the guest may have changed its code. Where it is, we remember from one exit to the
- * next. So a guest gets the wrong length if between two exits at one address, with no other in
- * between, it changes the page tables under CR3 so that another instruction is there, with another
- * number of prefixes. To find out about that, too, would cost a seventh of an exit.
+ * svm_advance() counts no prefixes. Where the CPU does not tell the next RIP, look at the first
+ * byte: each time, as the guest may have changed its code. Where it is, we remember from one exit
+ * to the next. So a guest gets the wrong length if between two exits at one address, with no other
+ * in between, it changes the page tables under CR3 so that another instruction is there, with
+ * another number of prefixes. To find out about that, too, would cost a seventh of an exit.
  */
 static void svm_advance_exactly(struct vcpu *v, const struct hv_exit *x)
 {

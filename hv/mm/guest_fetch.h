@@ -9,7 +9,8 @@
 #include "emul/insn.h"
 
 /**
- * Decode the instruction at CS:`rip`, which has just exited, in the vCPU's mode and through its page tables.
+ * Decode the instruction at CS:`rip`, which has just exited, in the vCPU's mode and through its
+ * page tables.
  * @return -EINVAL: it can't be read, or is none that emul/insn.def has
  */
 int guest_fetch(struct vcpu *v, u64 rip, struct insn *insn);

@@ -243,29 +243,44 @@ static __noinline int walk_pae(struct walk *w, gpa_t *out)
 	return guest_walk(w, 8, out);
 }
 
-int guest_translate(struct vcpu *v, gva_t at, u32 access, gpa_t *out, u32 *error)
+/* In the mode of w->reg. */
+static __inlined int translate(struct walk *w, gva_t at, u32 access, gpa_t *out, u32 *error)
 {
-	struct walk w;
 	int err, tries = TRIES;
 
-	v->vm->ops->get_paging(v, &w.reg);
-	if (!(w.reg.cr0 & CR0_PG)) {
+	if (!(w->reg.cr0 & CR0_PG)) {
 		*out = gpa((u32)at.v);
 		return 0;
 	}
-	w.vm = v->vm;
-	w.linear = at.v;
-	w.access = access;
-	w.user = w.reg.cpl == 3 && !(access & HV_ACCESS_IMPLICIT);
+	w->linear = at.v;
+	w->access = access;
+	w->user = w->reg.cpl == 3 && !(access & HV_ACCESS_IMPLICIT);
 	do {
-		if (w.reg.efer & EFER_LMA)
-			err = walk_4_level(&w, out);
+		if (w->reg.efer & EFER_LMA)
+			err = walk_4_level(w, out);
 		else
-			err = w.reg.cr4 & CR4_PAE ? walk_pae(&w, out) : walk_32(&w, out);
+			err = w->reg.cr4 & CR4_PAE ? walk_pae(w, out) : walk_32(w, out);
 	} while (err == -EAGAIN && --tries);
 	if (err == -EAGAIN)	/* it spoils each walk: as if an entry had just been absent */
-		err = page_fault(&w, 0);
+		err = page_fault(w, 0);
 	if (err == -EFAULT)
-		*error = w.error;
+		*error = w->error;
 	return err;
+}
+
+int guest_translate(struct vcpu *v, gva_t at, u32 access, gpa_t *out, u32 *error)
+{
+	struct walk w;
+
+	w.vm = v->vm;
+	v->vm->ops->get_paging(v, &w.reg);
+	return translate(&w, at, access, out, error);
+}
+
+int guest_translate_as(struct vm *vm, const struct hvm_paging *mode, gva_t at, u32 access,
+		       gpa_t *out, u32 *error)
+{
+	struct walk w = { .vm = vm, .reg = *mode };
+
+	return translate(&w, at, access, out, error);
 }

@@ -26,8 +26,14 @@
 
 #include "core/vm.h"
 
+struct hvm_paging;
+
 /** See hv_gva_translate(), whose arguments these are. Works in any mode, also while `v` exits. */
 int guest_translate(struct vcpu *v, gva_t at, u32 access, gpa_t *out, u32 *error);
+
+/** The same for a CPU that is in this mode. */
+int guest_translate_as(struct vm *vm, const struct hvm_paging *mode, gva_t at, u32 access,
+		       gpa_t *out, u32 *error);
 
 /** Find out what the guest's CPUID says about page tables, and keep it in vm->limits. */
 void guest_paging_limits(struct vm *vm);
