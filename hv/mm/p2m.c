@@ -121,8 +121,7 @@ static bool still_true(const struct pte *old, const struct pte *new)
 	       old->dirty <= new->dirty;
 }
 
-/* Every change of an entry goes through here, so no caller can forget what must follow on it. */
-static void entry_set(struct vm *vm, struct p2m_walk *w, struct pte new)
+void p2m_set(struct vm *vm, struct p2m_walk *w, struct pte new)
 {
 	*w->entry = vm->ops->pte_encode(new, w->level);
 	if (!still_true(&w->pte, &new))
@@ -136,7 +135,7 @@ static int table_add(struct vm *vm, struct p2m_walk *w)
 	int err = table_alloc(vm, &table.hpa);
 
 	if (!err)
-		entry_set(vm, w, table);
+		p2m_set(vm, w, table);
 	return err;
 }
 
@@ -152,7 +151,7 @@ static int split(struct vm *vm, struct p2m_walk *w)
 		((u64 *)phys_to_virt(table.hpa))[i] = vm->ops->pte_encode(small, w->level - 1);
 		small.hpa.v += pte_span(w->level - 1);
 	}
-	entry_set(vm, w, table);
+	p2m_set(vm, w, table);
 	return 0;
 }
 
@@ -187,7 +186,7 @@ int p2m_map(struct vm *vm, gpa_t at, hpa_t to, unsigned int level, u32 prot, enu
 	old = w.pte;	/* what may be here is a table, left by smaller pages */
 	if (old.prot && maps_pages(vm, old.hpa, level - 1))
 		return -EEXIST;
-	entry_set(vm, &w, (struct pte){ .hpa = to, .prot = prot, .leaf = true, .type = type });
+	p2m_set(vm, &w, (struct pte){ .hpa = to, .prot = prot, .leaf = true, .type = type });
 	if (old.prot)
 		table_free(vm, old.hpa, level - 1);
 	return 0;
@@ -207,7 +206,7 @@ int p2m_unmap(struct vm *vm, gpa_t at, unsigned int level)
 	if (err)
 		return err;
 	old = w.pte;
-	entry_set(vm, &w, (struct pte){ .prot = 0 });
+	p2m_set(vm, &w, (struct pte){ .prot = 0 });
 	if (!old.leaf)
 		table_free(vm, old.hpa, level - 1);
 	return 0;
@@ -227,7 +226,7 @@ int p2m_protect(struct vm *vm, gpa_t at, u64 size, u32 prot)
 
 		if (at.v % span == 0 && span <= end - at.v) {
 			new.prot = prot;
-			entry_set(vm, &w, new);
+			p2m_set(vm, &w, new);
 			at.v += span;
 			continue;
 		}
@@ -267,7 +266,7 @@ int p2m_merge(struct vm *vm, gpa_t at, unsigned int level)
 		big.accessed |= p.accessed;
 		big.dirty |= p.dirty;
 	}
-	entry_set(vm, &w, big);
+	p2m_set(vm, &w, big);
 	table_free(vm, table, level - 1);
 	return 0;
 }
@@ -282,6 +281,6 @@ int p2m_age(struct vm *vm, gpa_t at, bool *accessed, bool *dirty)
 	*accessed = new.accessed;
 	*dirty = new.dirty;
 	new.accessed = new.dirty = false;
-	entry_set(vm, &w, new);
+	p2m_set(vm, &w, new);
 	return 0;
 }

@@ -58,6 +58,13 @@ struct p2m_walk p2m_walk(const struct vm *vm, gpa_t at, unsigned int level);
 bool p2m_next(const struct vm *vm, gpa_t *at, u64 end, struct p2m_walk *w);
 
 /**
+ * Write `new` to the entry where a walk has ended. Every change of an entry goes through here, so
+ * no caller can forget what must follow on it: see p2m.c.
+ * @param w  the walk; no entry on its way has changed since. Out: w->pte is `new`
+ */
+void p2m_set(struct vm *vm, struct p2m_walk *w, struct pte new);
+
+/**
  * Map one page of pte_span(level) bytes, with tables on the way as needed.
  * @param at,to  multiples of the page's size; `at` below 2^48
  * @param level  1 or 2; 3 where hvm_caps.page_1g is set

@@ -1,6 +1,7 @@
 /* See p2m_script.h. */
 #include "mm/p2m_script.h"
 
+#include "core/console.h"
 #include "core/milestone.h"
 #include "core/panic.h"
 #include "hvm/hvm.h"
@@ -20,7 +21,11 @@
 static u32 number;			/* of the step */
 static struct vm *vm;
 static u64 pages_before;		/* that were free in the host */
+static char *name;			/* of the step, or NULL */
 static char *word[MAX_WORDS];		/* of the step; those that it lacks are "" */
+static const struct hvm_ops *real;	/* the back end */
+static bool has_linked;			/* the step has put a table into another */
+static u64 linked;			/* entries that there were in it */
 
 /* ---- Words ---------------------------------------------------------------------------------- */
 
@@ -90,10 +95,13 @@ static unsigned int level_of(u32 index)
 
 static void see(const char *what, u64 value)
 {
-	char name[32];
+	char text[64];
 
-	snprintf(name, sizeof(name), "%u.%s", number, what);
-	milestone_see(name, value);
+	if (name)
+		snprintf(text, sizeof(text), "%s.%s", name, what);
+	else
+		snprintf(text, sizeof(text), "%u.%s", number, what);
+	milestone_see(text, value);
 }
 
 static void see_pte(const struct pte *p)
@@ -127,23 +135,36 @@ static u32 run_of(const u64 *table, u32 i, unsigned int level)
 static u32 show_table(const u64 *table, unsigned int level, u32 table_number)
 {
 	u32 next = table_number + 1, run;
-	char name[24];
+	char place[24];
 
 	for (u32 i = 0; i < 512; i += run) {
 		bool page = level == 1 || (level < 4 && table[i] & ENTRY_PAGE);
 
 		run = table[i] && page ? run_of(table, i, level) : 1;
-		snprintf(name, sizeof(name), run > 1 ? "%u[%u-%u]" : "%u[%u]", table_number, i,
+		snprintf(place, sizeof(place), run > 1 ? "%u[%u-%u]" : "%u[%u]", table_number, i,
 			 i + run - 1);
 		if (table[i] && page) {
-			see(name, table[i]);
+			see(place, table[i]);
 		} else if (table[i]) {
-			see(name, (table[i] & ~ENTRY_ADDR) | (u64)next << PAGE_SHIFT);
+			see(place, (table[i] & ~ENTRY_ADDR) | (u64)next << PAGE_SHIFT);
 			next = show_table(phys_to_virt(hpa(table[i] & ENTRY_ADDR)), level - 1,
 					  next);
 		}
 	}
 	return next;
+}
+
+/* vm->ops->pte_encode: the entry of a table is made when that is put into another. */
+static u64 encode_and_watch(struct pte p, unsigned int level)
+{
+	const u64 *table = phys_to_virt(p.hpa);
+
+	if (p.prot && !p.leaf && p.hpa.v < pmm_top()) {
+		has_linked = true;
+		for (u32 i = 0; i < 512; i++)
+			linked += table[i] != 0;
+	}
+	return real->pte_encode(p, level);
 }
 
 /* ---- Steps ---------------------------------------------------------------------------------- */
@@ -204,19 +225,24 @@ static s64 do_next(void)
 	return found;
 }
 
+/* An entry: its address is the word `index`, and LEAF:PROT:TYPE:AD begin at the word `more`. */
+static struct pte pte_of(u32 index, u32 more)
+{
+	return (struct pte){ .hpa = hpa(value_of(index)), .leaf = value_of(more),
+			     .prot = prot_of(more + 1), .type = type_of(more + 2),
+			     .accessed = value_of(more + 3) & 1,
+			     .dirty = value_of(more + 3) >> 1 & 1 };
+}
+
 static s64 do_encode(void)
 {
-	struct pte p = { .hpa = hpa(value_of(1)), .leaf = value_of(3), .prot = prot_of(4),
-			 .type = type_of(5), .accessed = value_of(6) & 1,
-			 .dirty = value_of(6) >> 1 & 1 };
-
-	see("entry", vm->ops->pte_encode(p, level_of(2)));
+	see("entry", real->pte_encode(pte_of(1, 3), level_of(2)));
 	return 0;
 }
 
 static s64 do_decode(void)
 {
-	struct pte p = vm->ops->pte_decode(value_of(1), level_of(2));
+	struct pte p = real->pte_decode(value_of(1), level_of(2));
 
 	see_pte(&p);
 	return 0;
@@ -235,7 +261,7 @@ static u64 *slot(unsigned int level, bool make)
 		if (!*entry && make) {
 			struct pte p = { .hpa = virt_to_phys(page_alloc()), .prot = HV_PROT_ALL };
 
-			*entry = vm->ops->pte_encode(p, l);
+			*entry = real->pte_encode(p, l);
 			vm->p2m_pages++;
 		}
 		if (!*entry)
@@ -252,13 +278,39 @@ static s64 do_table(void)
 
 static s64 do_put(void)
 {
-	*slot(level_of(2), false) = value_of(3);
+	unsigned int level = level_of(2);
+
+	*slot(level, false) = *word[4] ? real->pte_encode(pte_of(3, 4), level) : value_of(3);
+	return 0;
+}
+
+static s64 do_set(void)
+{
+	struct p2m_walk w = p2m_walk(vm, at(), level_of(2));
+
+	p2m_set(vm, &w, pte_of(3, 4));
+	see_walk(&w);
 	return 0;
 }
 
 static s64 do_pool(void)
 {
 	vm->p2m_limit = vm->p2m_pages + value_of(1);
+	return 0;
+}
+
+static s64 do_host(void)
+{
+	u64 keep = value_of(1), run = pmm_free_pages();
+
+	while (pmm_free_pages() > keep) {
+		if (run > pmm_free_pages() - keep)
+			run = pmm_free_pages() - keep;
+		if (pmm_alloc(run, PAGE_SIZE))
+			pages_before -= run;	/* not missed later */
+		else
+			run /= 2;
+	}
 	return 0;
 }
 
@@ -289,7 +341,8 @@ static void do_step(void)
 		{ "split", do_split }, { "merge", do_merge }, { "age", do_age },
 		{ "walk", do_walk }, { "next", do_next }, { "encode", do_encode },
 		{ "decode", do_decode }, { "table", do_table }, { "put", do_put },
-		{ "pool", do_pool }, { "show", do_show }, { "free", do_free },
+		{ "set", do_set }, { "pool", do_pool }, { "host", do_host },
+		{ "show", do_show }, { "free", do_free },
 	};
 	u64 generation;
 	u32 i = 0;
@@ -299,7 +352,11 @@ static void do_step(void)
 	if (i == ARRAY_SIZE(steps) || !vm)
 		not_understood(0);
 	generation = vm->p2m_generation;
+	has_linked = false;
+	linked = 0;
 	see("result", (u64)steps[i].step());
+	if (has_linked)
+		see("linked", linked);
 	if (vm) {
 		see("tables", vm->p2m_pages);
 		see("changed", vm->p2m_generation != generation);
@@ -319,14 +376,25 @@ static char *cut(char *text, char separator)
 __noreturn void p2m_script(char *script)
 {
 	static char none[] = "";
+	static struct hvm_ops watched;
 
 	pages_before = pmm_free_pages();
 	vm = vm_of(hv_machine_create());
 	if (!vm || hv_gpa_map_lazy(vm->id, ELSEWHERE, PAGE_SIZE, HV_PROT_ALL))
 		panic("p2m=: no VM can be made");
 	vm->p2m_limit = PLENTY;
+	real = vm->ops;
+	watched = *real;
+	watched.pte_encode = encode_and_watch;
+	vm->ops = &watched;
 	for (char *rest = script, *next; rest; rest = next, number++) {
 		next = cut(rest, ',');
+		name = NULL;
+		if (strchr(rest, '=')) {
+			name = rest;
+			rest = cut(rest, '=');
+		}
+		printf("step %u: %s\n", number, rest);
 		for (u32 i = 0; i < MAX_WORDS; i++) {
 			char *more = rest ? cut(rest, ':') : NULL;
 

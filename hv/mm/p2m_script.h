@@ -17,16 +17,20 @@
  *   decode:ENTRY:LEVEL            pte_decode()
  *   table:AT:LEVEL                make the tables on the way to an entry, by hand
  *   put:AT:LEVEL:ENTRY            write an entry, by hand
+ *   put:AT:LEVEL:HPA:LEAF:PROT:TYPE:AD   the same, with an entry as of encode
+ *   set:AT:LEVEL:HPA:LEAF:PROT:TYPE:AD   walk to an entry, and p2m_set(): as walk shows it
  *   pool:N                        so many tables are left in the pool
+ *   host:N                        so many pages of memory are left in the host
  *   show                          every entry that is not 0, TABLE[INDEX]; or TABLE[FIRST-LAST],
  *                                 where they map one page after the other: then the first of
  *                                 them. Tables have numbers, the root 0, which also stand for
  *                                 their addresses
  *   free                          end the VM: pages that are missing then
  *
- * Step N, from 0, prints lines `see N.WHAT=0xVALUE`. All have N.result, what the function returned,
- * N.tables, the tables that the VM has, and N.changed: did translations become wrong that a CPU may
- * have cached?
+ * Step N, from 0, prints lines `see N.WHAT=0xVALUE`; if it is written NAME=STEP, `see NAME.WHAT`.
+ * All have N.result, what the function returned, N.tables, the tables that the VM has, and
+ * N.changed: did translations become wrong that a CPU may have cached? After one that put tables
+ * into others N.linked says how many entries they had when their own was made.
  */
 #ifndef MM_P2M_SCRIPT_H
 #define MM_P2M_SCRIPT_H

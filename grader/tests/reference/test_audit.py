@@ -44,7 +44,7 @@ class Mistake:
 
 
 MISTAKES = (
-    Mistake("untold", Func(P2M, "entry_set"), "!still_true(&w->pte, &new)", "false", STALE),
+    Mistake("untold", Func(P2M, "p2m_set"), "!still_true(&w->pte, &new)", "false", STALE),
     Mistake("trusting", Func(P2M, "still_true"), "!old->prot", "true", STALE),
     Mistake("rights", Func(P2M, "still_true"), "!(old->prot & ~new->prot)", "true", STALE),
     Mistake("ageless", Func(P2M, "still_true"), "old->accessed <= new->accessed", "true", STALE,
