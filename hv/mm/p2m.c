@@ -3,11 +3,16 @@
 
 #include "core/panic.h"
 #include "hvm/hvm.h"
+#include "lib/lab.h"
 #include "mm/pmm.h"
 
 #define TOP_LEVEL	4
 #define ENTRIES		512
 
+/**
+ * Which entry of a table at `level`, 1 to 4, is the one for `at`: 0 to 511. The drawing in p2m.h
+ * shows the bits that say so.
+ */
 static u32 index_of(gpa_t at, unsigned int level)
 {
 	return at.v >> (PAGE_SHIFT + 9 * (level - 1)) & (ENTRIES - 1);
@@ -21,6 +26,10 @@ static bool page_ok(u64 v, unsigned int level)
 
 /* ---- The pool ------------------------------------------------------------------------------- */
 
+/*
+ * Take a page from the pool for a table, all of whose entries are 0.
+ * @return -ENOSPC: the pool is empty; -ENOMEM: the host has no page left
+ */
 static int table_alloc(struct vm *vm, hpa_t *out)
 {
 	void *page;
@@ -35,7 +44,7 @@ static int table_alloc(struct vm *vm, hpa_t *out)
 	return 0;
 }
 
-/* Free a table at `level`, after all those below it. */
+/* Free the table at `at`, whose level is `level`, after all those below it. Pages are not freed. */
 static void table_free(struct vm *vm, hpa_t at, unsigned int level)
 {
 	const u64 *table = phys_to_virt(at);
@@ -75,6 +84,16 @@ static bool maps_pages(const struct vm *vm, hpa_t at, unsigned int level)
 
 /* ---- Entries -------------------------------------------------------------------------------- */
 
+/**
+ * Walk from the root table, at vm->p2m_root, towards the entry for `at` in a table at `level`, 1 to
+ * 4. The walk ends at that entry, or before, at the first one on the way that is not present or is
+ * a leaf. It returns where it has ended: the entry itself, the level of its table, and what the
+ * entry says according to vm->ops->pte_decode(). Nothing is changed.
+ *
+ * Tables lie at host physical addresses; phys_to_virt() tells where we can read them. An entry that
+ * is present, and no leaf, has the address of the table one level below. One that is not present
+ * may have any bits.
+ */
 struct p2m_walk p2m_walk(const struct vm *vm, gpa_t at, unsigned int level)
 {
 	struct p2m_walk w = { .level = TOP_LEVEL };
@@ -107,10 +126,16 @@ bool p2m_next(const struct vm *vm, gpa_t *at, u64 end, struct p2m_walk *w)
 	return false;
 }
 
-/*
- * May a CPU that has cached the translation `old` go on with it? It may when there was none, as
- * none is cached; and when it only allows less than `new`: the access that it denies faults, finds
- * nothing amiss in the tables, and works the next time.
+/**
+ * An entry changes from `old` to `new`. May a CPU that has cached `old` go on with it? CPUs cache
+ * leaves and tables, but no entries that are not present. So:
+ *
+ * - It may if `old` was not present.
+ * - It may if it only allows less: then an access faults that need not, the hypervisor finds
+ *   nothing amiss in the tables, and the next time it works. So rights may be added.
+ * - Likewise accessed and dirty may be set, but not be cleared: with a cached 1 the CPU would not
+ *   set them again.
+ * - It may not if anything else is different: address, leaf or table, memory type, rights taken.
  */
 static bool still_true(const struct pte *old, const struct pte *new)
 {
@@ -121,6 +146,12 @@ static bool still_true(const struct pte *old, const struct pte *new)
 	       old->dirty <= new->dirty;
 }
 
+/**
+ * Encode `new` for the level where the walk `w` has ended, with vm->ops->pte_encode(), and write it
+ * to the walk's entry. If what CPUs may have cached of the old one, w->pte, is not still_true(),
+ * call p2m_changed(), once: each vCPU flushes before its next entry. Else don't, as a flush is
+ * dear. At last w->pte is `new`.
+ */
 void p2m_set(struct vm *vm, struct p2m_walk *w, struct pte new)
 {
 	*w->entry = vm->ops->pte_encode(new, w->level);
@@ -129,6 +160,12 @@ void p2m_set(struct vm *vm, struct p2m_walk *w, struct pte new)
 	w->pte = new;
 }
 
+/**
+ * Put a new, empty table where the walk `w` has ended, at an entry that is not present. The entry
+ * allows everything: what a page allows is said in the page's own entry. Entries are changed with
+ * p2m_set() only.
+ * @return what table_alloc() says; if that is an error, nothing has changed
+ */
 static int table_add(struct vm *vm, struct p2m_walk *w)
 {
 	struct pte table = { .prot = HV_PROT_ALL };
@@ -139,7 +176,14 @@ static int table_add(struct vm *vm, struct p2m_walk *w)
 	return err;
 }
 
-/* A leaf becomes a table of smaller ones. What was accessed or dirty may have been any of them. */
+/**
+ * Make a table of the leaf, at level 2 or 3, where the walk `w` has ended: 512 leaves of the next
+ * smaller size, which map the same memory in the same order, with the same rights and type.
+ * Accessed and dirty are the same, too: what was used may have been any of them. The table is
+ * written in full before the entry points to it, with p2m_set(): a CPU may walk at any time, and
+ * must not find a hole. The entry of the table allows everything.
+ * @return what table_alloc() says; if that is an error, nothing has changed
+ */
 static int split(struct vm *vm, struct p2m_walk *w)
 {
 	struct pte table = { .prot = HV_PROT_ALL }, small = w->pte;
@@ -155,7 +199,10 @@ static int split(struct vm *vm, struct p2m_walk *w)
 	return 0;
 }
 
-/* Go on with a walk, down to `level`: add tables that are missing, split pages that are larger. */
+/*
+ * Go on with the walk `w` towards `at`, down to `level`: add tables that are missing, split pages
+ * that are larger. What was added or split before an error stays so, as it does no harm.
+ */
 static int reach(struct vm *vm, gpa_t at, unsigned int level, struct p2m_walk *w)
 {
 	while (w->level > level) {
@@ -170,6 +217,18 @@ static int reach(struct vm *vm, gpa_t at, unsigned int level, struct p2m_walk *w
 
 /* ---- Pages ---------------------------------------------------------------------------------- */
 
+/**
+ * Map a page of pte_span(level) bytes, which nobody has used yet, from `at` to `to`.
+ *
+ * First, and before anything changes: -EINVAL unless there is a page of that size and both
+ * addresses are multiples of it (page_ok() knows), `at` is below 2^48, and `prot` has HV_PROT_READ.
+ * Then -EEXIST if a byte of the page is mapped already: by a larger page, by one of this size, or
+ * by a smaller one (maps_pages() finds these).
+ *
+ * reach() adds tables on the way; what it says is returned. Where the page goes there may be a
+ * table that maps nothing, as smaller pages have left it. The page takes its place, and then the
+ * table is freed, with those below it: not before, as a CPU could still walk there.
+ */
 int p2m_map(struct vm *vm, gpa_t at, hpa_t to, unsigned int level, u32 prot, enum memtype type)
 {
 	struct p2m_walk w = p2m_walk(vm, at, level);
@@ -192,6 +251,16 @@ int p2m_map(struct vm *vm, gpa_t at, hpa_t to, unsigned int level, u32 prot, enu
 	return 0;
 }
 
+/**
+ * Let nothing be mapped in the pte_span(level) bytes at `at`.
+ *
+ * First -EINVAL unless there is a page of that size, `at` is a multiple of it (page_ok() knows),
+ * and `at` is below 2^48. Where nothing is mapped nothing changes, and no table is added: 0. Of a
+ * larger page only these bytes go, so reach() splits it; what that says is returned. Then the entry
+ * becomes one that is not present. If it was a table's, that is freed afterwards, with all below
+ * it; of a page only the mapping goes, since the memory is the caller's. Tables above stay, even if
+ * they are empty.
+ */
 int p2m_unmap(struct vm *vm, gpa_t at, unsigned int level)
 {
 	struct p2m_walk w = p2m_walk(vm, at, level);
