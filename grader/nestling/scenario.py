@@ -30,6 +30,7 @@ import hashlib
 import importlib.util
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -130,6 +131,34 @@ def vm_text(name: str, kernel: str, *, mode: str = "long", memory: str = "2M",
     lines += [f"budget {budget}"] if budget else []
     lines += ["bare"] if bare else []
     return f'vm "{name}" {{\n' + "".join(f"    {line}\n" for line in lines) + "}\n"
+
+
+class TableSteps:
+    """What to do to second-level tables, and what must be seen of it: hv/mm/p2m_script.h."""
+
+    MAX_WORDS = 1900  # characters: a command line has 2047, and there are other words
+
+    def __init__(self) -> None:
+        self._steps: list[str] = []
+        self._see: dict[str, Value | Bits | str] = {}
+        self._names: Counter[str] = Counter()
+
+    def add(self, step: str, see: Mapping[str, Value | Bits | str], name: str) -> str:
+        """Do `step`, "walk:1000:1", and see {"level": 1}. The same name gets another number each
+        time; it says what is tried, so that evidence and hints can. Returns it with its number.
+        """
+        self._names[name] += 1
+        full = f"{name}-{self._names[name]}"
+        self._steps.append(f"{full}={step}")
+        self._see |= {f"{full}.{what}": value for what, value in see.items()}
+        return full
+
+    def scenario(self) -> Scenario:
+        """A machine that does all this and runs no guest."""
+        words = f"p2m={','.join(self._steps)}"
+        if len(words) > self.MAX_WORDS:
+            raise ValueError(f"the steps have {len(words)} characters; only {self.MAX_WORDS} fit")
+        return Scenario(vm_text("first", "first.64.elf"), exits=[], words=words, see=self._see)
 
 
 def numbers(seed: int, name: str) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import pytest
 
 from nestling import scenario
 from nestling.errors import UserError
-from nestling.scenario import Factory, Scenario, load, numbers, vm_text
+from nestling.scenario import Factory, Scenario, TableSteps, load, numbers, vm_text
 
 HEAD = "from nestling.scenario import Scenario, scenario\n\n\n"
 GOOD = HEAD + """\
@@ -122,3 +122,23 @@ def test_the_text_of_a_vm() -> None:
     assert text.splitlines()[1:-1] == [
         "    memory 64K", "    mode real", '    kernel "b.elf"', "    args 0x1 0x2",
         "    exits 3", "    bare"]
+
+
+def test_steps_on_tables() -> None:
+    steps = TableSteps()
+    assert steps.add("table:1000:1", {}, "way") == "way-1"
+    assert steps.add("walk:1000:1", {"level": 1, "prot": 0}, "absent") == "absent-1"
+    steps.add("walk:0:1", {"entry": "absent-1.entry"}, "absent")
+    made = steps.scenario()
+    assert made.words == "p2m=way-1=table:1000:1,absent-1=walk:1000:1,absent-2=walk:0:1"
+    assert made.see == {"absent-1.level": 1, "absent-1.prot": 0,
+                        "absent-2.entry": "absent-1.entry"}
+    assert made.exits == []
+
+
+def test_more_steps_than_a_command_line_has_room_for() -> None:
+    steps = TableSteps()
+    for number in range(100):
+        steps.add(f"walk:{number << 40:x}:1", {}, "walk")
+    with pytest.raises(ValueError, match="the steps have 2[0-9]{3} characters; only 1900 fit"):
+        steps.scenario()
