@@ -1,0 +1,260 @@
+"""Lab 3, the exercises of both tracks: the tables that translate a guest's physical addresses.
+
+Most scenarios do things to tables by hand and through the functions of hv/mm/p2m.h, one by one:
+steps on the hypervisor's command line, hv/mm/p2m_script.h. A model says what must come of each.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from nestling.scenario import Scenario, TableSteps, scenario
+
+EVERYWHERE = {"tcg": "", "bochs-svm": "", "bochs-vmx": ""}  # these have 1 GiB pages
+
+READ, WRITE, EXEC, ALL = 1, 2, 4, 7  # HV_PROT_*
+WB, WT, UC = range(3)  # enum memtype
+TYPES = ("wb", "wt", "uc")
+
+ENOENT, ENOMEM, EEXIST, EINVAL, ENOSPC = 2, 12, 17, 22, 28
+U64 = (1 << 64) - 1
+
+
+# ---- Tables, and what is right -------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry, as struct pte in hv/mm/pte.h."""
+
+    hpa: int = 0
+    leaf: bool = True
+    prot: int = 0
+    type: int = WB
+    ad: int = 0  # accessed + 2 * dirty
+
+    @property
+    def words(self) -> str:
+        """As a step has it."""
+        prot = "".join(letter for bit, letter in enumerate("rwx") if self.prot >> bit & 1)
+        return f"{self.hpa:x}:{self.leaf:d}:{prot}:{TYPES[self.type]}:{self.ad}"
+
+    @property
+    def see(self) -> dict[str, int]:
+        """What is to be seen of it."""
+        if not self.prot:
+            return {"prot": 0, "leaf": 0, "hpa": 0}
+        return {"prot": self.prot, "leaf": self.leaf, "hpa": self.hpa, "type": self.type,
+                "accessed": self.ad & 1, "dirty": self.ad >> 1}
+
+
+ABSENT = Entry(leaf=False)
+
+
+def shift(level: int) -> int:
+    return 12 + 9 * (level - 1)
+
+
+def span(level: int) -> int:
+    """Bytes that an entry at this level spans."""
+    return 1 << shift(level)
+
+
+class Tables:
+    """A VM's tables, and the steps that make them so; see what is to be seen as it goes.
+
+    A place is (level, number): the entry at that level for the addresses from number * span(level).
+    """
+
+    def __init__(self, nonce: int, seed: int) -> None:
+        self.rng = random.Random(nonce << 32 | seed)
+        self.roots = self.rng.sample(range(8, 504), 64)  # which entries at() takes of the root
+        self.steps = TableSteps()
+        self.pages: dict[tuple[int, int], Entry] = {}
+        self.tables: set[tuple[int, int]] = set()  # the places whose entries point to tables
+        self.left = 1 << 40  # in the pool
+        self.why = ENOSPC  # and what is the matter when there are none
+
+    def scenario(self) -> Scenario:
+        return self.steps.scenario()
+
+    # Random numbers
+
+    def at(self, level: int) -> int:
+        """An address for a page at `level`, with nothing near it; no two indices are alike."""
+        root = self.roots.pop()
+        indices = [root] + self.rng.sample([*range(8, root), *range(root + 1, 504)], 4 - level)
+        return sum(index << shift(4 - number) for number, index in enumerate(indices))
+
+    def page(self, level: int, prot: int = 0) -> Entry:
+        """A page somewhere in the host."""
+        return Entry((self.rng.getrandbits(44) | 1 << 43) & -span(level), True,
+                     prot or self.rng.choice([READ, READ | WRITE, READ | EXEC, ALL]),
+                     self.rng.choice([WB, WT, UC]), self.rng.randrange(4))
+
+    # What the tables say
+
+    def find(self, at: int, level: int) -> tuple[int, Entry | None]:
+        """Where a walk to `level` ends; None: there is a table."""
+        for here in (4, 3, 2, 1):
+            place = here, at >> shift(here)
+            if place in self.pages or place not in self.tables:
+                return here, self.pages.get(place, ABSENT)
+            if here == level:
+                return here, None
+        raise AssertionError("a table at level 1")
+
+    def below(self, at: int, level: int) -> list[tuple[int, int]]:
+        """The tables that are only for the span of `level` at `at`."""
+        return [(here, number) for here, number in self.tables
+                if here <= level and number >> 9 * (level - here) == at >> shift(level)]
+
+    def is_mapped(self, at: int, level: int) -> bool:
+        """Is there a page within the span of `level` at `at`?"""
+        return any(here <= level and number >> 9 * (level - here) == at >> shift(level)
+                   for here, number in self.pages)
+
+    def take_table(self) -> int:
+        """An error, or 0."""
+        if not self.left:
+            return self.why
+        self.left -= 1
+        return 0
+
+    def free_tables(self, at: int, level: int) -> None:
+        for place in self.below(at, level):
+            self.tables.remove(place)
+            self.left += 1
+
+    # Steps
+
+    def done(self, step: str, error: int = 0, changed: bool = False, name: str = "",
+             **see: int | str) -> str:
+        """A step that has been taken; what all have to show."""
+        return self.steps.add(step, {**see, "result": -error & U64, "changed": changed,
+                                     "tables": 1 + len(self.tables)}, name or step.split(":")[0])
+
+    def table(self, at: int, level: int) -> None:
+        """Tables down to the entry at `level`, by hand."""
+        for here in range(4, level, -1):
+            if (here, at >> shift(here)) not in self.tables:
+                self.tables.add((here, at >> shift(here)))
+        self.done(f"table:{at:x}:{level}")
+
+    def put(self, at: int, level: int, entry: Entry) -> None:
+        """An entry by hand, and the tables on the way to it."""
+        if (level + 1, at >> shift(level + 1)) not in self.tables and level < 4:
+            self.table(at, level)
+        self.pages[level, at >> shift(level)] = entry
+        self.done(f"put:{at:x}:{level}:{entry.words}")
+
+    def walk(self, at: int, level: int = 1, name: str = "") -> str:
+        here, entry = self.find(at, level)
+        see = {"leaf": 0, "prot": ALL} if entry is None else entry.see
+        return self.done(f"walk:{at:x}:{level}", name=name, level=here, **see)
+
+    def pool(self, count: int) -> None:
+        self.left, self.why = count, ENOSPC
+        self.done(f"pool:{count:x}")
+
+    def host(self, count: int) -> None:
+        """Leave so many pages in the host; the pool has enough."""
+        self.left, self.why = count, ENOMEM
+        self.done(f"host:{count:x}")
+
+    def free(self) -> None:
+        """The end of the VM: nothing may be missing in the host."""
+        self.steps.add("free", {"missing": 0, "result": 0}, "free")
+
+
+# ---- 3.2: the walk -------------------------------------------------------------------------------
+
+@scenario("walk-levels")
+def walk_levels(nonce: int, seed: int) -> Scenario:
+    """A small page: entries on its way, and those beside them."""
+    t = Tables(nonce, seed)
+    at = t.at(1)
+    t.put(at, 1, t.page(1))
+    t.walk(at, 1, "page")
+    t.walk(at + t.rng.randrange(1, 0x1000), 1, "page")
+    for level in (4, 3, 2):
+        t.walk(at, level, "way")
+    for level in (4, 3, 2, 1):
+        for beside in (-span(level), span(level)):
+            t.walk(at + beside, 1, "beside")
+    for level in (4, 3, 2, 1):  # each has one index in common with the first, and other pages
+        other = t.at(1) & ~(511 << shift(level)) | at & 511 << shift(level)
+        t.put(other, 1, t.page(1))
+        t.walk(other, 1, "page")
+    last = (1 << 48) - span(1)
+    t.put(last, 1, t.page(1))
+    for one in (at, last, at ^ 1 << 47):
+        t.walk(one, 1, "page")
+    return t.scenario()
+
+
+@scenario("walk-large")
+def walk_large(nonce: int, seed: int) -> Scenario:
+    """Pages of 2 MiB and of 1 GiB, from their first to their last byte."""
+    t = Tables(nonce, seed)
+    for level in (2, 3):
+        at = t.at(level)
+        t.put(at, level, t.page(level))
+        t.put(at + span(level), level, t.page(level))
+        for offset in (0, t.rng.randrange(span(level)), span(level) - 1, span(level)):
+            t.walk(at + offset, 1, "large")
+        t.walk(at - 1, 1, "beside")
+        t.walk(at, level, "large")
+        t.walk(at, level + 1, "way")
+    t.walk(at, 2, "large")
+    t.walk(at, 4, "way")
+    return t.scenario()
+
+
+@scenario("walk-absent")
+def walk_absent(nonce: int, seed: int) -> Scenario:
+    """Entries that are not present: with no bit set, or with all but those that would say so."""
+    t = Tables(nonce, seed)
+    t.walk(t.at(1), 1, "absent")
+    for level in (4, 3, 2, 1):
+        at = t.at(1)
+        if level < 4:
+            t.table(at, level)
+            t.walk(at, 1, "absent")
+        noise = (t.rng.getrandbits(64) | 1 << 51 | 0x1080) & ~7
+        t.done(f"put:{at:x}:{level}:{noise:x}")
+        for wanted in range(1, level + 1):
+            t.done(f"walk:{at:x}:{wanted}", name="absent", level=level, entry=noise,
+                   **ABSENT.see)
+    return t.scenario()
+
+
+@scenario("walk-pointers")
+def walk_pointers(nonce: int, seed: int) -> Scenario:
+    """Entries for tables at high addresses, where nothing is: a walk that ends there can tell."""
+    t = Tables(nonce, seed)
+    for level in (4, 3, 2):
+        at = t.at(1)
+        table = Entry(t.rng.getrandbits(52) & -span(1) | 1 << 51 | 0x1000, False, ALL)
+        t.put(at, level, table)
+        t.done(f"walk:{at:x}:{level}", name="pointer", level=level, **table.see)
+    return t.scenario()
+
+
+@scenario("walk-next")
+def walk_next(nonce: int, seed: int) -> Scenario:
+    """p2m_next() walks from page to page, and has to skip a lot of nothing."""
+    t = Tables(nonce, seed)
+    places = sorted((t.at(level), level) for level in (1, 1, 2, 3))
+    pages = [t.page(level) for _, level in places]
+    for (at, level), page in zip(places, pages):
+        t.put(at, level, page)
+    start = 0
+    for (at, level), page in zip(places, pages):
+        t.steps.add(f"next:{start:x}:{1 << 48:x}",
+                    {"result": 1, "at": at, "level": level, **page.see}, "next")
+        start = at + span(level)
+    t.steps.add(f"next:{start:x}:{1 << 48:x}", {"result": 0}, "next")
+    start = places[0][0] + span(places[0][1])
+    t.steps.add(f"next:{start:x}:{places[1][0]:x}", {"result": 0}, "next")
+    return t.scenario()
