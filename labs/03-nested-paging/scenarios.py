@@ -7,7 +7,7 @@ steps on the hypervisor's command line, hv/mm/p2m_script.h. A model says what mu
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nestling.scenario import Scenario, TableSteps, scenario
 
@@ -257,4 +257,86 @@ def walk_next(nonce: int, seed: int) -> Scenario:
     t.steps.add(f"next:{start:x}:{1 << 48:x}", {"result": 0}, "next")
     start = places[0][0] + span(places[0][1])
     t.steps.add(f"next:{start:x}:{places[1][0]:x}", {"result": 0}, "next")
+    return t.scenario()
+
+
+# ---- 3.3: what a CPU may have cached -------------------------------------------------------------
+
+def sets(t: Tables, name: str, at: int, level: int, old: Entry, new: Entry, changed: bool) -> None:
+    """An entry is `old`, by hand, and becomes `new`."""
+    t.put(at, level, old)
+    t.done(f"set:{at:x}:{level}:{new.words}", name=name, changed=changed, level=level, **new.see)
+
+
+@scenario("set-rights")
+def set_rights(nonce: int, seed: int) -> Scenario:
+    """All that can happen to rights. What is not there is cached nowhere."""
+    t = Tables(nonce, seed)
+    at = t.at(1)
+    rights = (READ, READ | WRITE, READ | EXEC, ALL)
+    pairs = [(old, new) for old in rights for new in rights]
+    for number, (old, new) in enumerate(t.rng.sample(pairs, len(pairs))):
+        page = t.page(1, old)
+        name = "taken" if old & ~new else "given" if new & ~old else "same"
+        sets(t, name, at + number * span(1), 1, page, replace(page, prot=new), bool(old & ~new))
+    return t.scenario()
+
+
+@scenario("set-ages")
+def set_ages(nonce: int, seed: int) -> Scenario:
+    """Accessed and dirty, set and cleared, in pages of all sizes."""
+    t = Tables(nonce, seed)
+    pairs = [(old, new) for old in range(4) for new in range(4)]
+    at = t.at(1)
+    for number, (old, new) in enumerate(t.rng.sample(pairs, len(pairs))):
+        level = 1 + number % 3
+        page = replace(t.page(level), ad=old)
+        sets(t, "cleared" if old & ~new else "aged", at & -span(level) ^ (number + 1) * span(level),
+             level, page, replace(page, ad=new), bool(old & ~new))
+    return t.scenario()
+
+
+@scenario("set-others")
+def set_others(nonce: int, seed: int) -> Scenario:
+    """Places, types, leaves and tables; what comes, and what goes."""
+    t = Tables(nonce, seed)
+    at = t.at(2)
+    table, other = (Entry(t.page(1).hpa, False, ALL) for _ in range(2))
+    for number, level in enumerate((1, 2, 3)):
+        page = t.page(level)
+        base = at ^ (number + 1) << shift(level)
+        sets(t, "come", base, level, ABSENT, page, False)
+        sets(t, "gone", base, level, page, ABSENT, True)
+        sets(t, "moved", base, level, page, replace(page, hpa=page.hpa ^ span(level)), True)
+        sets(t, "type", base, level, page,
+             replace(page, type=(page.type + t.rng.choice([1, 2])) % 3), True)
+    page = replace(t.page(2, ALL), ad=0, type=WB)
+    base = at ^ 8 << shift(2)
+    sets(t, "come", base, 2, ABSENT, table, False)
+    sets(t, "table", base, 2, table, other, True)
+    sets(t, "table", base, 2, table, replace(page, hpa=table.hpa & -span(2)), True)
+    sets(t, "table", base, 2, page, replace(table, hpa=page.hpa), True)
+    sets(t, "table", base, 2, table, ABSENT, True)
+    return t.scenario()
+
+
+@scenario("set-twice")
+def set_twice(nonce: int, seed: int) -> Scenario:
+    """Steps that go on from each other, at one entry."""
+    t = Tables(nonce, seed)
+    at = t.at(2)
+    t.table(at, 2)
+    old = ABSENT
+    for number in range(14):
+        new = t.page(2) if number % 4 else ABSENT
+        if old.prot and new.prot and t.rng.randrange(2):
+            new = replace(old, prot=new.prot, ad=old.ad | new.ad)
+        name = "come" if not old.prot else "gone" if not new.prot else "next"
+        still = (new.hpa, new.type) == (old.hpa, old.type) and not (old.prot & ~new.prot
+                                                                    or old.ad & ~new.ad)
+        t.pages[2, at >> shift(2)] = new
+        t.done(f"set:{at:x}:2:{new.words}", name=name, changed=bool(old.prot and not still),
+               level=2, **new.see)
+        t.walk(at, 2)
+        old = new
     return t.scenario()
