@@ -340,3 +340,156 @@ def set_twice(nonce: int, seed: int) -> Scenario:
         t.walk(at, 2)
         old = new
     return t.scenario()
+
+
+# ---- 3.4: to map ---------------------------------------------------------------------------------
+
+def maps(t: Tables, at: int, level: int, page: Entry, name: str = "map") -> str:
+    """p2m_map(), by its contract."""
+    step = f"map:{at:x}:{page.hpa:x}:{level}:{page.words.split(':')[2]}:{TYPES[page.type]}"
+    if level > 3 or (at | page.hpa) % span(level) or at >> 48 or not page.prot & READ:
+        return t.done(step, EINVAL, name=name)
+    here, entry = t.find(at, level)
+    if entry and entry.prot or t.is_mapped(at, level):
+        return t.done(step, EEXIST, name=name)
+    for above in range(here, level, -1):
+        if error := t.take_table():
+            return t.done(step, error, name=name)
+        t.tables.add((above, at >> shift(above)))
+    t.free_tables(at, level)
+    t.pages[level, at >> shift(level)] = replace(page, ad=0)
+    return t.done(step, 0, entry is None, name)
+
+
+@scenario("map-sizes")
+def map_sizes(nonce: int, seed: int) -> Scenario:
+    """Small and large pages side by side, the first and the last; with all rights and types."""
+    t = Tables(nonce, seed)
+    at = t.at(2)
+    ends = [(0, 1), ((1 << 48) - span(2), 2)]
+    beside = [(at, 2), (at - span(1), 1), (at + span(2), 1), (at + span(2) + span(1), 1)]
+    for place, level in t.rng.sample(beside + ends, len(beside + ends)):
+        maps(t, place, level, t.page(level))
+        t.walk(place + t.rng.randrange(span(level)))
+        t.walk(place + span(level) - 1)
+    for level in (4, 3, 2):
+        t.walk(at, level, "way")
+    for beyond in (at - span(1) - 1, at + span(2) + 2 * span(1), span(1)):
+        t.walk(beyond, 1, "beside")
+    t.free()
+    return t.scenario()
+
+
+@scenario("map-1g", on=EVERYWHERE)
+def map_1g(nonce: int, seed: int) -> Scenario:
+    """Where there are pages of 1 GiB. At last one takes the place of tables, which are empty."""
+    t = Tables(nonce, seed)
+    at = t.at(3)
+    maps(t, at, 3, t.page(3))
+    t.walk(at + span(3) - 1)
+    maps(t, at + span(2), 2, t.page(2), "exists")
+    maps(t, at + span(2), 3, t.page(3), "crooked")
+    maps(t, at + span(3), 2, t.page(2))
+    maps(t, at + span(3), 3, t.page(3), "exists")
+    t.walk(at + span(3))
+    for number in range(3):
+        t.table(at + 2 * span(3) + number * span(2), 1)
+    t.pool(0)
+    maps(t, at + 2 * span(3), 3, t.page(3), "empty")
+    t.walk(at + 2 * span(3))
+    t.free()
+    return t.scenario()
+
+
+@scenario("map-refused")
+def map_refused(nonce: int, seed: int) -> Scenario:
+    """What is no page: not even a table may come of it."""
+    t = Tables(nonce, seed)
+    at = t.at(2)
+    for level in (1, 2):
+        page = t.page(level)
+        for crooked in (1, span(level) // 2, span(level) - 1):
+            maps(t, at + crooked, level, page, "crooked")
+            maps(t, at, level, replace(page, hpa=page.hpa + crooked), "crooked")
+        maps(t, (1 << 48) + t.rng.randrange(1 << 10) * span(level), level, page, "beyond")
+        maps(t, -span(level) & U64, level, page, "beyond")
+        for prot in (0, WRITE, EXEC, WRITE | EXEC):
+            maps(t, at, level, replace(page, prot=prot), "rights")
+    for level in (4, 5):
+        maps(t, 0, level, replace(t.page(1), hpa=0), "level")
+    t.walk(at, 1, "beside")
+    return t.scenario()
+
+
+@scenario("map-exists")
+def map_exists(nonce: int, seed: int) -> Scenario:
+    """Pages of the same size, larger and smaller ones are in the way, and stay as they are."""
+    t = Tables(nonce, seed)
+    small, large, huge, many = t.at(1), t.at(2), t.at(3), t.at(2)
+    t.put(small, 1, t.page(1))
+    t.put(large, 2, t.page(2))
+    t.put(huge, 3, t.page(3))
+    t.put(many + t.rng.randrange(512) * span(1), 1, t.page(1))
+    maps(t, small, 1, t.page(1), "exists")
+    for number in (0, t.rng.randrange(1, 511), 511):
+        maps(t, large + number * span(1), 1, t.page(1), "exists")
+    maps(t, large, 2, t.page(2), "exists")
+    maps(t, huge + t.rng.randrange(1 << 18) * span(1), 1, t.page(1), "exists")
+    maps(t, huge + t.rng.randrange(1 << 9) * span(2), 2, t.page(2), "exists")
+    maps(t, small & -span(2), 2, t.page(2), "exists")
+    maps(t, many, 2, t.page(2), "exists")
+    for at in (small, large, huge, many):
+        t.walk(at)
+    t.walk(many, 2, "way")
+    return t.scenario()
+
+
+@scenario("map-empty-table")
+def map_empty_table(nonce: int, seed: int) -> Scenario:
+    """A table that small pages have left is replaced, and freed; that takes none from the pool."""
+    t = Tables(nonce, seed)
+    at, full = t.at(2), t.at(2)
+    t.table(at, 1)
+    t.put(full + 511 * span(1), 1, t.page(1))
+    t.pool(0)
+    maps(t, at, 2, t.page(2), "empty")
+    t.walk(at)
+    t.walk(at + span(2) - 1)
+    maps(t, full, 2, t.page(2), "exists")
+    t.walk(full + 511 * span(1))
+    maps(t, full + 510 * span(1), 1, t.page(1))
+    maps(t, at + span(2), 1, t.page(1), "again")
+    t.walk(at + span(2), 1, "beside")
+    t.free()
+    return t.scenario()
+
+
+@scenario("map-pool")
+def map_pool(nonce: int, seed: int) -> Scenario:
+    """The pool is empty, on the way, or just large enough."""
+    t = Tables(nonce, seed)
+    at = t.at(1)
+    for left in (0, 2):
+        t.pool(left)
+        maps(t, at, 1, t.page(1), "none")
+        t.walk(at)
+    t.pool(1)
+    maps(t, at, 1, t.page(1))
+    maps(t, at + span(1), 1, t.page(1))
+    maps(t, at + span(2), 1, t.page(1), "none")
+    maps(t, (at & -span(2)) + span(2), 2, t.page(2))
+    t.walk(at)
+    t.free()
+    return t.scenario()
+
+
+@scenario("map-memory")
+def map_memory(nonce: int, seed: int) -> Scenario:
+    """The host has no memory left for the last of three tables."""
+    t = Tables(nonce, seed)
+    at = t.at(1)
+    t.host(2)
+    maps(t, at, 1, t.page(1), "memory")
+    t.walk(at)
+    t.free()
+    return t.scenario()
