@@ -493,3 +493,201 @@ def map_memory(nonce: int, seed: int) -> Scenario:
     t.walk(at)
     t.free()
     return t.scenario()
+
+
+# ---- 3.5: to split and to unmap ------------------------------------------------------------------
+
+def split_at(t: Tables, at: int, level: int) -> int:
+    """The page at `level` becomes smaller ones, if there is a table. An error, or 0."""
+    place = level, at >> shift(level)
+    if error := t.take_table():
+        return error
+    page = t.pages.pop(place)
+    t.tables.add(place)
+    for number in range(512):
+        t.pages[level - 1, place[1] << 9 | number] = replace(
+            page, hpa=page.hpa + number * span(level - 1))
+    return 0
+
+
+def splits(t: Tables, at: int, name: str = "split") -> str:
+    """p2m_split(), by its contract."""
+    level, page = t.find(at, 1)
+    if not page or not page.prot or level == 1:
+        return t.done(f"split:{at:x}", EINVAL if page and page.prot else ENOENT, name=name)
+    error = split_at(t, at, level)
+    more = {} if error else {"linked": 512}
+    return t.done(f"split:{at:x}", error, not error, name, **more)
+
+
+def unmaps(t: Tables, at: int, level: int, name: str = "unmap") -> str:
+    """p2m_unmap(), by its contract."""
+    step = f"unmap:{at:x}:{level}"
+    if level > 3 or at % span(level) or at >> 48:
+        return t.done(step, EINVAL, name=name)
+    here, entry = t.find(at, level)
+    if entry == ABSENT:
+        return t.done(step, name=name)
+    changed = here == level
+    for above in range(here, level, -1):
+        if error := split_at(t, at, above):
+            return t.done(step, error, changed, name)
+        changed = True
+    t.free_tables(at, level)
+    for place in [(here, number) for here, number in t.pages
+                  if here <= level and number >> 9 * (level - here) == at >> shift(level)]:
+        del t.pages[place]
+    return t.done(step, 0, changed, name)
+
+
+@scenario("split-large")
+def split_large(nonce: int, seed: int) -> Scenario:
+    """A page becomes 512 that are like it."""
+    t = Tables(nonce, seed)
+    for level in (2, 2, 3):
+        at = t.at(level)
+        t.put(at, level, t.page(level, ALL if level == 3 else READ | t.rng.choice([0, EXEC])))
+        splits(t, at + t.rng.randrange(span(level)))
+        for number in (0, t.rng.randrange(1, 511), 511):
+            t.walk(at + number * span(level - 1) + t.rng.randrange(span(level - 1)), 1, "part")
+        part = t.pages[level - 1, at >> shift(level - 1)]
+        encoded = t.done(f"encode:{part.hpa:x}:{level - 1}:{part.words.split(':', 1)[1]}")
+        t.done(f"walk:{at:x}:1", name="bits", entry=f"{encoded}.entry")
+        t.walk(at, level, "way")
+        for beside in (-1, span(level)):
+            t.walk(at + beside, 1, "beside")
+    splits(t, at + 511 * span(2))
+    for number in (0, 511):
+        t.walk(at + 511 * span(2) + number * span(1), 1, "part")
+    t.walk(at + 510 * span(2), 1, "part")
+    t.free()
+    return t.scenario()
+
+
+def without_table(t: Tables, error: int) -> Scenario:
+    """There is no table for a split: all is as it was."""
+    large, huge = t.at(2), t.at(3)
+    t.put(large, 2, t.page(2))
+    t.put(huge, 3, t.page(3))
+    name = "none" if error == ENOSPC else "memory"
+    if error == ENOSPC:
+        t.pool(0)
+    else:
+        t.host(0)
+    splits(t, large, name)
+    unmaps(t, large + span(1), 1, name)
+    t.walk(large + span(1), 1, "part")
+    unmaps(t, large + span(2), 2, "nothing")
+    if error == ENOSPC:
+        t.pool(1)  # one of the two that are needed
+        unmaps(t, huge + span(2) + span(1), 1, name)
+        t.walk(huge + span(2) + span(1), 1, "part")
+    unmaps(t, large, 2)
+    t.walk(large, 1, "gone")
+    t.free()
+    return t.scenario()
+
+
+@scenario("split-pool")
+def split_pool(nonce: int, seed: int) -> Scenario:
+    return without_table(Tables(nonce, seed), ENOSPC)
+
+
+@scenario("split-memory")
+def split_memory(nonce: int, seed: int) -> Scenario:
+    return without_table(Tables(nonce, seed), ENOMEM)
+
+
+@scenario("unmap-pages")
+def unmap_pages(nonce: int, seed: int) -> Scenario:
+    """Pages go as they came; what is beside them stays."""
+    t = Tables(nonce, seed)
+    for level in (1, 2):
+        at = t.at(level)
+        for number in range(3):
+            t.put(at + number * span(level), level, t.page(level))
+        unmaps(t, at + span(level), level)
+        t.walk(at + span(level), 1, "gone")
+        unmaps(t, at + span(level), level, "nothing")
+        for number in (0, 2):
+            t.walk(at + number * span(level), 1, "part")
+    unmaps(t, t.at(1), 1, "nothing")
+    unmaps(t, t.at(2), 2, "nothing")
+    t.free()
+    return t.scenario()
+
+
+@scenario("unmap-parts")
+def unmap_parts(nonce: int, seed: int) -> Scenario:
+    """Of large pages only the part goes that is named, at the edges and within."""
+    t = Tables(nonce, seed)
+    for level, part in ((2, 1), (3, 2), (3, 1)):
+        count = span(level) // span(part)
+        at = t.at(level)
+        t.put(at, level, t.page(level))
+        for number in (count - 1, t.rng.randrange(2, count - 2)):
+            gone = at + number * span(part)
+            unmaps(t, gone, part)
+            t.walk(gone, 1, "gone")
+            t.walk(gone - 1, 1, "part")
+            if number < count - 1:
+                t.walk(gone + span(part), 1, "part")
+        t.walk(at, 1, "part")
+    t.free()
+    return t.scenario()
+
+
+@scenario("unmap-tables")
+def unmap_tables(nonce: int, seed: int) -> Scenario:
+    """Of a range that has small pages, or only had them, the tables go too, each once."""
+    t = Tables(nonce, seed)
+    at = t.at(2)
+    for number in (0, 511):
+        t.put(at + number * span(1), 1, t.page(1))
+    t.put(at + span(2), 2, t.page(2))
+    t.table(at + 2 * span(2), 1)
+    unmaps(t, at, 2, "table")
+    unmaps(t, at + 2 * span(2), 2, "table")
+    for gone in (at, at + 511 * span(1), at + 2 * span(2)):
+        t.walk(gone, 1, "gone")
+    t.walk(at + span(2), 1, "part")
+    t.put(at, 1, t.page(1))
+    t.walk(at, 1, "part")
+    t.free()
+    return t.scenario()
+
+
+@scenario("unmap-1g", on=EVERYWHERE)
+def unmap_1g(nonce: int, seed: int) -> Scenario:
+    """The same for tables of tables."""
+    t = Tables(nonce, seed)
+    at = t.at(3)
+    t.put(at, 3, t.page(3))
+    unmaps(t, at, 3)
+    t.put(at, 1, t.page(1))
+    t.put(at + 511 * span(2), 1, t.page(1))
+    t.put(at + span(2), 2, t.page(2))
+    t.put(at + span(3), 2, t.page(2))
+    unmaps(t, at + span(2), 3, "crooked")
+    unmaps(t, at, 3, "table")
+    t.walk(at, 1, "gone")
+    t.walk(at + span(2), 1, "gone")
+    t.walk(at + span(3), 1, "part")
+    t.free()
+    return t.scenario()
+
+
+@scenario("unmap-refused")
+def unmap_refused(nonce: int, seed: int) -> Scenario:
+    t = Tables(nonce, seed)
+    at = t.at(2)
+    t.put(at, 2, t.page(2))
+    for level in (1, 2):
+        for crooked in (1, span(level) // 2, span(level) - 1):
+            unmaps(t, at + crooked, level, "crooked")
+        unmaps(t, at + (1 << 48), level, "beyond")
+    for level in (4, 5):
+        unmaps(t, 0, level, "level")
+    t.walk(at, 1, "part")
+    t.walk(at + span(2) - 1, 1, "part")
+    return t.scenario()
