@@ -5,8 +5,9 @@
  * seeds: guest/vm
  * size: 1024
  * dict: "vm " "memory " "lazy" "pool " "kernel " "cmdline " "module " "vcpus " "devices " "load "
- *       "mode " "args " "exits " "budget " "late " "bare" "include " "real" "protected" "long"
- *       "serial" "pic" "pit" "rtc" "keyboard" "screen" "exit" "0x" "64K" "2M" "512G" "{" "}" "#"
+ *       "mode " "args " "exits " "budget " "late " "rom " "watch " "bare" "include " "real"
+ *       "protected" "long" "serial" "pic" "pit" "rtc" "keyboard" "screen" "exit" "0x" "64K" "2M"
+ *       "512G" "{" "}" "#"
  */
 #include "fuzz.h"
 #include "lib/errno.h"
@@ -58,6 +59,11 @@ static void check_vm(const struct vmfile_vm *vm)
 	MUST(vm->late <= VMFILE_MAX_MEMORY && vm->late % KiB(4) == 0);
 	MUST(vm->late_size <= MiB(16) && vm->late_size % KiB(4) == 0);
 	MUST(!vm->late_size || (vm->late >= vm->memory && !vm->bare));
+	check_text(vm->rom, sizeof(vm->rom), false);
+	MUST(vm->rom[0] ? vm->rom_at >= vm->memory : !vm->rom_at);
+	MUST(vm->rom_at <= VMFILE_MAX_MEMORY && vm->rom_at % KiB(4) == 0);
+	MUST(vm->watch_size <= GiB(1) && (vm->watch | vm->watch_size) % KiB(4) == 0);
+	MUST(vm->watch + vm->watch_size <= vm->memory && (!vm->watch_size || vm->lazy));
 }
 
 /* The error's place is a character of the text, or its end. */

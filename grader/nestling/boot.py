@@ -57,7 +57,7 @@ class VmFile:
     @property
     def files(self) -> list[str]:
         """The files that the VMs need, each once."""
-        return list(dict.fromkeys(self._strings("kernel", "module")))
+        return list(dict.fromkeys(self._strings("kernel", "module", "rom")))
 
 
 @dataclass(frozen=True)

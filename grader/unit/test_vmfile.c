@@ -8,7 +8,7 @@
 #define X250 X50 X50 X50 X50 X50
 #define M4 "module \"m\" module \"m\" module \"m\" module \"m\" "
 #define SETTINGS "kernel, cmdline, module, memory, pool, vcpus, devices, mode, load, args, " \
-		 "exits, budget, late, bare or \"}\""
+		 "exits, budget, late, rom, watch, bare or \"}\""
 
 static struct vmfile_vm vms[4];
 static struct vmfile_error error;
@@ -55,7 +55,8 @@ static void defaults(void)
 	CHECK(vms[0].devices == VMFILE_ALL_DEVICES);
 	CHECK(vms[0].mode == VMFILE_LONG && !vms[0].moded && !vms[0].flat && !vms[0].bare);
 	CHECK(!vms[0].args[0] && !vms[0].args[1] && !vms[0].exits && !vms[0].budget);
-	CHECK(!vms[0].late && !vms[0].late_size);
+	CHECK(!vms[0].late && !vms[0].late_size && !vms[0].rom[0] && !vms[0].rom_at);
+	CHECK(!vms[0].watch && !vms[0].watch_size);
 }
 
 static void accepted(void)
@@ -82,6 +83,11 @@ static void accepted(void)
 		    "vm \"b\" { kernel \"lazy\" memory 64K }") == 2);
 	CHECK(vms[0].lazy && vms[0].pool == 4 && vms[0].memory == GiB(96));
 	CHECK(!vms[1].lazy && !vms[1].pool);
+	CHECK(parse("vm \"a\" { rom \"bios.bin\" 0xffff0000 kernel \"k\" memory 2M lazy"
+		    " watch 1M 1M bare }") == 1);
+	CHECK_TEXT(vms[0].rom, "bios.bin");
+	CHECK(vms[0].rom_at == 0xffff0000 && vms[0].watch == MiB(1));
+	CHECK(vms[0].watch_size == MiB(1));
 }
 
 static void texts(void)
@@ -201,6 +207,9 @@ static void bad_values(void)
 	      "expected a number of TSC ticks, at least 1, found the string \"1\"");
 	wrong("late 5000 4K", 6, "expected a multiple of 4K, found the number 5000");
 	wrong("late 4M 1G", 9, "expected a size from 4K to 16M, found the number 1G");
+	wrong("rom 4M", 5, "expected a file name in quotes, found the number 4M");
+	wrong("rom \"r\" 5000", 9, "expected a multiple of 4K, found the number 5000");
+	wrong("watch 0 2G", 9, "expected a size from 4K to 1G, found the number 2G");
 	wrong("module dev", 8, "expected a file name in quotes, found the word \"dev\"");
 	wrong("module \"../m\"", 8, "expected a file name of letters, digits and . _ + -, "
 	      "found the string \"../m\"");
@@ -218,7 +227,7 @@ static void contradictions(void)
 		{ "vcpus", "1" }, { "devices", "{ }" }, { "mode", "long" }, { "load", "0" },
 		{ "args", "0 0" },
 		{ "exits", "1" }, { "budget", "1" }, { "late", "4M 4K" }, { "bare", "" },
-		{ "pool", "4" },
+		{ "pool", "4" }, { "rom", "\"r\" 4M" }, { "watch", "0 4K" },
 	};
 	char text[128], message[128];
 
@@ -236,6 +245,13 @@ static void contradictions(void)
 	wrong("memory 8M late 4M 4K", 11,
 	      "expected late from 0x800000 on, the end of memory, found 0x400000");
 	wrong("memory 8M pool 4", 11, "expected lazy memory in a VM with a pool, found none");
+	wrong("memory 8M rom \"r\" 4M", 11,
+	      "expected rom from 0x800000 on, the end of memory, found 0x400000");
+	wrong("watch 0 4K", 1, "expected lazy memory to watch, found none");
+	wrong("memory 8M lazy watch 4M 5M", 16,
+	      "expected watch below 0x800000, the end of memory, found 0x900000");
+	wrong("memory 8M lazy watch 16M 4K", 16,
+	      "expected watch below 0x800000, the end of memory, found 0x1001000");
 	wrong("bare late 4M 4K", 6, "expected nothing to emulate in a bare VM, found late");
 	wrong("devices { } bare", 1,
 	      "expected nothing to emulate in a bare VM, found devices");

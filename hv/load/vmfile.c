@@ -10,7 +10,7 @@ enum token { END, WORD, STRING, NUMBER, OPEN, CLOSE, BAD };
 /* In the order in which an error lists them. */
 enum setting {
 	KERNEL, CMDLINE, MODULE, MEMORY, POOL, VCPUS, DEVICES, MODE, LOAD, ARGS, EXITS, BUDGET,
-	LATE, BARE, SETTINGS
+	LATE, ROM, WATCH, BARE, SETTINGS
 };
 
 struct place {
@@ -222,7 +222,7 @@ static void expect(struct parser *p, enum token token, const char *what)
  */
 static u32 find_word(struct parser *p, const char *const *words, u32 count)
 {
-	char list[128];
+	char list[160];
 	size_t n = 0;
 
 	for (u32 i = 0; p->token == WORD && i < count; i++) {
@@ -351,7 +351,7 @@ static enum vmfile_mode parse_mode(struct parser *p)
 /* As in enum setting; the last one is for the message again. */
 static const char *const settings[] = {
 	"kernel", "cmdline", "module", "memory", "pool", "vcpus", "devices", "mode", "load",
-	"args", "exits", "budget", "late", "bare", "\"}\""
+	"args", "exits", "budget", "late", "rom", "watch", "bare", "\"}\""
 };
 static_assert(ARRAY_SIZE(settings) == SETTINGS + 1, "a name for each setting");
 
@@ -404,6 +404,14 @@ static void parse_value(struct parser *p, struct vmfile_vm *vm, enum setting set
 		vm->late = parse_pages(p, 0, VMFILE_MAX_MEMORY, "an address up to 512G");
 		vm->late_size = parse_pages(p, KiB(4), MiB(16), "a size from 4K to 16M");
 		break;
+	case ROM:
+		parse_name(p, vm->rom, "a file name");
+		vm->rom_at = parse_pages(p, 0, VMFILE_MAX_MEMORY, "an address up to 512G");
+		break;
+	case WATCH:
+		vm->watch = parse_pages(p, 0, VMFILE_MAX_MEMORY, "an address up to 512G");
+		vm->watch_size = parse_pages(p, KiB(4), GiB(1), "a size from 4K to 1G");
+		break;
 	default:	/* BARE */
 		vm->bare = true;
 	}
@@ -424,6 +432,19 @@ static void parse_setting(struct parser *p, struct vmfile_vm *vm)
 		parse_value(p, vm, (enum setting)i);
 }
 
+/* What this setting puts at `at` must not be where memory is. */
+static void check_above(struct parser *p, const struct vmfile_vm *vm, enum setting setting, u64 at)
+{
+	char expected[96], found[32];
+
+	if (!p->given[setting].line || at >= vm->memory)
+		return;
+	snprintf(expected, sizeof(expected), "%s from 0x%lx on, the end of memory",
+		 settings[setting], vm->memory);
+	snprintf(found, sizeof(found), "0x%lx", at);
+	fail_at(p, p->given[setting], expected, found);
+}
+
 /* What no setting can tell alone. */
 static void check_vm(struct parser *p, const struct vmfile_vm *vm)
 {
@@ -438,14 +459,18 @@ static void check_vm(struct parser *p, const struct vmfile_vm *vm)
 		snprintf(found, sizeof(found), "0x%lx", vm->load);
 		fail_at(p, p->given[LOAD], expected, found);
 	}
-	if (p->given[LATE].line && vm->late < vm->memory) {
-		snprintf(expected, sizeof(expected), "late from 0x%lx on, the end of memory",
-			 vm->memory);
-		snprintf(found, sizeof(found), "0x%lx", vm->late);
-		fail_at(p, p->given[LATE], expected, found);
-	}
+	check_above(p, vm, LATE, vm->late);
+	check_above(p, vm, ROM, vm->rom_at);
 	if (p->given[POOL].line && !vm->lazy)
 		fail_at(p, p->given[POOL], "lazy memory in a VM with a pool", "none");
+	if (p->given[WATCH].line && !vm->lazy)
+		fail_at(p, p->given[WATCH], "lazy memory to watch", "none");
+	if (vm->watch_size > vm->memory || vm->watch > vm->memory - vm->watch_size) {
+		snprintf(expected, sizeof(expected), "watch below 0x%lx, the end of memory",
+			 vm->memory);
+		snprintf(found, sizeof(found), "0x%lx", vm->watch + vm->watch_size);
+		fail_at(p, p->given[WATCH], expected, found);
+	}
 	for (u32 i = 0; vm->bare && i < ARRAY_SIZE(not_bare); i++) {
 		if (p->given[not_bare[i]].line)
 			fail_at(p, p->given[not_bare[i]], "nothing to emulate in a bare VM",

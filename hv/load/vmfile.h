@@ -31,6 +31,11 @@
  *     budget NUMBER       stop after so many TSC ticks, at least 1; default never
  *     late ADDRESS SIZE   more memory, there once it is touched: 4K to 16M, and
  *                         above the other; multiples of 4K; default none
+ *     rom NAME ADDRESS    a file that is found there, in memory of its own above
+ *                         the other, and can't be written to; a multiple of 4K
+ *     watch ADDRESS SIZE  say which pages of this lazy memory were written to: at
+ *                         the end, and when the guest writes to port 0xf6; 4K to
+ *                         1G, multiples of 4K; default none
  *     bare                emulate nothing: stop at the first exit, and show the
  *                         registers; with neither devices nor late
  *
@@ -92,6 +97,9 @@ struct vmfile_vm {
 	u64 exits;		/**< 0: no limit */
 	u64 budget;		/**< TSC ticks, 0: no limit */
 	u64 late, late_size;	/**< late memory: guest physical address, and bytes, or 0 */
+	char rom[VMFILE_NAME_MAX];	/**< "": there is none */
+	u64 rom_at;		/**< guest physical address, from `memory` on */
+	u64 watch, watch_size;	/**< lazy memory to watch: guest physical address, bytes or 0 */
 };
 
 /** What is wrong with a VM file, and where. */

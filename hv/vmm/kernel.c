@@ -77,9 +77,9 @@ static int load_plain(const struct vmfile_vm *c, struct files *f, u64 size, u64 
 	return err;
 }
 
-/* Find a file that the VM needs, which is number `file` for the loaders. */
-static int find_file(const struct vmm_vm *vm, const char *name, u32 file, struct files *f,
-		     u64 *size)
+/* Find a file that the VM needs, as `what`; it is number `file` for the loaders. */
+static int find_file(const struct vmm_vm *vm, const char *what, const char *name, u32 file,
+		     struct files *f, u64 *size)
 {
 	struct hv_module m;
 
@@ -90,9 +90,26 @@ static int find_file(const struct vmm_vm *vm, const char *name, u32 file, struct
 			return 0;
 		}
 	}
-	vmm_printf("vm %s: %s \"%s\" is not among the boot modules\n", vm->config->name,
-		   file ? "module" : "kernel", name);
+	vmm_printf("vm %s: %s \"%s\" is not among the boot modules\n", vm->config->name, what,
+		   name);
 	return -ENOENT;
+}
+
+/* A file in memory of its own, which the guest can't write to. */
+static int load_rom(const struct vmm_vm *vm)
+{
+	const struct vmfile_vm *c = vm->config;
+	struct files f = { .vm = vm->id };
+	u64 size = 0;
+	int err = find_file(vm, "rom", c->rom, 0, &f, &size);
+
+	if (err)
+		return err;
+	err = vmm_map(vm, c->rom_at, ROUND_UP(size, 4096), HV_PROT_READ | HV_PROT_EXEC) ?:
+	      copy_file(&f, 0, 0, c->rom_at, size);
+	if (err)
+		vmm_printf("vm %s: rom \"%s\" can't be loaded: error %d\n", c->name, c->rom, -err);
+	return err;
 }
 
 int vmm_load_kernel(const struct vmm_vm *vm, struct vmm_kernel *k)
@@ -108,10 +125,12 @@ int vmm_load_kernel(const struct vmm_vm *vm, struct vmm_kernel *k)
 	l.vm = (struct loader_vm){ .memory = c->memory, .cmdline = c->cmdline,
 				   .module_count = c->module_count };
 	f.memory = vmm_plain_end(c) - (c->mode == VMFILE_LONG ? VMM_TABLES : 0);
-	err = find_file(vm, c->kernel, 0, &f, &l.vm.kernel_size);
+	err = c->rom[0] ? load_rom(vm) : 0;
+	err = err ?: find_file(vm, "kernel", c->kernel, 0, &f, &l.vm.kernel_size);
 	for (u32 i = 0; i < c->module_count && !err; i++) {
 		l.vm.module[i].text = c->module[i].text;
-		err = find_file(vm, c->module[i].name, i + 1, &f, &l.vm.module[i].size);
+		err = find_file(vm, "module", c->module[i].name, i + 1, &f,
+				&l.vm.module[i].size);
 	}
 	if (err)
 		return err;

@@ -5,6 +5,7 @@
 #include "vmm/vmm.h"
 
 #define EXIT_PORT	0xf4	/* a guest ends its VM by writing its status here */
+#define REPORT_PORT	0xf6	/* a write here: say what has been written to, see `watch` */
 #define NEVER		UINT64_MAX
 #define NS_PER_S	1000000000
 #define POLL_NS		5000000	/* between two looks at what somebody types */
@@ -138,6 +139,14 @@ static void exit_port(void *dev, u16 offset, u8 size, bool in, u32 *value)
 	vmm_end(vm, "exit");
 }
 
+static void report_port(void *dev, u16 offset, u8 size, bool in, u32 *value)
+{
+	if (in)
+		*value = 0;
+	else
+		report_dirty(dev);
+}
+
 /* The time of day is asked for when somebody wants to know it. */
 static void set_clock(struct vmm_vm *vm)
 {
@@ -211,6 +220,8 @@ int pc_init(struct vmm_vm *vm)
 			err = bus_claim(&vm->bus, ports[i].first, ports[i].count, ports[i].handler,
 					(u8 *)vm + ports[i].dev);
 	}
+	if (vm->config->watch_size && !err)
+		err = bus_claim(&vm->bus, REPORT_PORT, 1, report_port, vm);
 	return err;
 }
 

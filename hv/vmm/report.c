@@ -1,4 +1,5 @@
 /* See vmm.h: what a person, and the grader, want to know of a VM that has stopped. */
+#include "lib/bitmap.h"
 #include "lib/string.h"
 #include "vmm/vmm.h"
 
@@ -90,6 +91,33 @@ static void report_screen(const struct vmm_vm *vm)
 
 	if (!hv_gpa_read(vm->id, start, cells, sizeof(cells)))
 		vscreen_text(cells, put_screen, &line);
+}
+
+/* ---- Pages that were written to ------------------------------------------------------------- */
+
+#define PAGES	4096ull			/* of the log, at a time */
+
+void report_dirty(struct vmm_vm *vm)
+{
+	static u64 map[BITMAP_WORDS(PAGES)];
+	u64 at = vm->config->watch, end = at + vm->config->watch_size, since = 0;
+	bool dirty = false, none = true;
+
+	vmm_printf("vm %s dirty %u:", vm->config->name, ++vm->reports);
+	for (u64 page = 0; at < end || dirty; at += 4096, page = (page + 1) % PAGES) {
+		bool was = dirty;
+		u64 rest = end - at < PAGES * 4096 ? end - at : PAGES * 4096;
+
+		if (page == 0 && at < end && hv_dirty_read(vm->id, at, rest, map) < 0)
+			break;
+		dirty = at < end && bitmap_get(map, page);
+		if (dirty && !was)
+			since = at;
+		if (was && !dirty)
+			vmm_printf(" 0x%lx-0x%lx", since, at - 1);
+		none = none && !dirty;
+	}
+	vmm_printf("%s\n", none ? " none" : "");
 }
 
 /* ---- All of it ------------------------------------------------------------------------------ */

@@ -29,10 +29,10 @@ static int page_tables(const struct vmm_vm *vm, u64 *cr3)
 	return err;
 }
 
-int vmm_map(const struct vmm_vm *vm, u64 gpa, u64 size)
+int vmm_map(const struct vmm_vm *vm, u64 gpa, u64 size, u32 prot)
 {
-	return vm->config->lazy ? hv_gpa_map_lazy(vm->id, gpa, size, HV_PROT_ALL) :
-				  hv_gpa_map(vm->id, gpa, size, HV_PROT_ALL);
+	return vm->config->lazy ? hv_gpa_map_lazy(vm->id, gpa, size, prot) :
+				  hv_gpa_map(vm->id, gpa, size, prot);
 }
 
 int vmm_create(struct vmm_vm *vm)
@@ -51,7 +51,7 @@ int vmm_create(struct vmm_vm *vm)
 	if (!config.bare)
 		vmm_policy(&config);
 	err = hv_machine_configure(id, &config) ?:
-	      vmm_map(vm, 0, vm->config->memory);
+	      vmm_map(vm, 0, vm->config->memory, HV_PROT_ALL);
 	if (err)
 		hv_machine_destroy(id);
 	return err;
@@ -90,6 +90,17 @@ static int start_prepared(const struct vmm_vm *vm, const struct loader_start *k)
 	return err ?: hv_vcpu_setstate(vm->id, 0, &s, HV_STATE_GPRS | HV_STATE_SEGS);
 }
 
+/* What has been loaded by now is not the guest's doing. */
+static int watch(const struct vmm_vm *vm)
+{
+	const struct vmfile_vm *c = vm->config;
+	int err = c->watch_size ? hv_dirty_start(vm->id, c->watch, c->watch_size) : 0;
+
+	if (err)
+		vmm_printf("vm %s: its memory can't be watched: error %d\n", c->name, -err);
+	return err;
+}
+
 int vmm_start(struct vmm_vm *vm)
 {
 	const char *name = vm->config->name;
@@ -107,6 +118,7 @@ int vmm_start(struct vmm_vm *vm)
 	vm->plain = k.plain;
 	if (!err && !k.plain)
 		pc_firmware(vm);
+	err = err ?: watch(vm);
 	if (!err)
 		vmm_printf("vm %s created id=%d memory=%lu\n", name, vm->id, vm->config->memory);
 	return err;

@@ -46,7 +46,7 @@ static bool late_memory(struct vmm_vm *vm, u64 gpa)
 	const struct vmfile_vm *c = vm->config;
 
 	return gpa - c->late < c->late_size &&
-	       !vmm_map(vm, c->late, c->late_size);
+	       !vmm_map(vm, c->late, c->late_size, HV_PROT_ALL);
 }
 
 static void handle(struct vmm_vm *vm, struct hv_exit *x)
@@ -110,6 +110,8 @@ static void vcpu_thread(u64 arg)
 		if (!pc_idle(vm))
 			pc_interrupt(vm);
 	}
+	if (vm->config->watch_size)
+		report_dirty(vm);
 	report_end(vm, &x);
 	hv_machine_destroy(vm->id);
 }

@@ -39,6 +39,7 @@ struct vmm_vm {
 	bool ended;
 	const char *reason;		/**< why it ended */
 	u32 status;			/**< what it wrote to port 0xf4 */
+	u32 reports;			/**< of pages that were written to */
 	u64 exits;			/**< that reached us */
 };
 
@@ -79,6 +80,8 @@ void input_poll(struct vmm_vm *vm);
 
 /** Say how the VM ended, after the exit `x`: why, its registers, what was on its screen. */
 void report_end(const struct vmm_vm *vm, const struct hv_exit *x);
+/** Say which pages that the VM file watches were written to since the last time. */
+void report_dirty(struct vmm_vm *vm);
 
 /* selftest.c */
 
@@ -105,7 +108,7 @@ bool selftest_walk(const char *arguments);
 /** All of it: machine, kernel, vCPU. Says what is wrong itself. */
 int vmm_start(struct vmm_vm *vm);
 /** Give the VM memory, of the kind that its description asks for. See hv_gpa_map(). */
-int vmm_map(const struct vmm_vm *vm, u64 gpa, u64 size);
+int vmm_map(const struct vmm_vm *vm, u64 gpa, u64 size, u32 prot);
 /** Only the machine with its memory. */
 int vmm_create(struct vmm_vm *vm);
 /** Only the vCPU, which starts at `rip`; for long mode, page tables first. */

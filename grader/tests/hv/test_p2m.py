@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from hv.conftest import Machine, observations, vm
 from hv.test_vms import SEED, assert_canary, canary_vm
@@ -73,6 +74,40 @@ def test_late_memory_is_lazy_too(machine: Machine) -> None:
     result = machine.run(vm("a", "late.64", memory="2M lazy", late="0x40000000 64K",
                             args="0x40000000 0"))
     assert observations(result.channels["A"]) == {"order": "I"}
+
+
+def test_a_rom_can_be_read_and_executed_only(machine: Machine, tmp_path: Path) -> None:
+    """violate.64.S makes one access: 0 reads, 1 writes, 2 calls."""
+    (tmp_path / "ret").write_bytes(b"\xc3")
+    rom = 3 * MIB
+    result = machine.run("".join(
+        vm(f"{kind}{what}", "violate.64", memory=memory, args=f"{what} {rom}", rom=f'"ret" {rom}')
+        for kind, memory in (("flat", "2M"), ("lazy", "2M lazy")) for what in range(3)),
+        search=[tmp_path])
+    for kind in ("flat", "lazy"):
+        assert [stopped(result.console, f"{kind}{what}") for what in range(3)] == [
+            "exit", "memory", "exit"]
+
+
+def test_a_rom_with_nothing_in_it(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    result = machine.run(vm("a", "violate.64", memory="2M", rom='"empty" 4M'), search=[tmp_path])
+    assert 'vm a: rom "empty" can\'t be loaded' in result.console
+
+
+def test_what_was_written_to_is_reported(machine: Machine) -> None:
+    """By dirty.64.c, which writes outside of the range, too; nobody else has that port."""
+    watch = MIB, 128 * 4096
+    args = f"{watch[0]} {7 << 16 | 128}"
+    result = machine.run(
+        vm("a", "dirty.64", memory="4M lazy", args=args, watch=f"{watch[0]} {watch[1]}")
+        + vm("b", "dirty.64", memory="4M lazy", args=args)
+        + vm("c", "hello.64", memory="2M lazy", watch="0 2M"))
+    reports = sorted(re.findall(r"^vm (\w) dirty (\d): (.+)$", result.console, re.MULTILINE))
+    assert [report[:2] for report in reports] == [("a", "1"), ("a", "2"), ("a", "3"), ("c", "1")]
+    for _, _, ranges in reports[:3]:
+        assert ranges.startswith("0x100000-") and ranges.endswith("-0x17ffff")
+    assert reports[3][2].startswith("0x1f7000-0x1f7fff")  # its stack; its page tables may follow
 
 
 def complaints(console: str, test: str) -> list[str]:
