@@ -63,6 +63,16 @@ static void command_line(void)
 	}
 }
 
+static __noreturn void run_vms(void)
+{
+	u64 before = pmm_free_pages();
+	unsigned int status = vmm_main();
+
+	if (milestone_is("end"))
+		milestone_see("pages missing", before - pmm_free_pages());
+	machine_end(status);
+}
+
 __noreturn void hv_main(u32 magic, u32 info);
 __noreturn void hv_main(u32 magic, u32 info)
 {
@@ -88,5 +98,5 @@ __noreturn void hv_main(u32 magic, u32 info)
 		p2m_script(tables_script);
 	if (selftest && !(strcmp(selftest, "p2m") ? vmm_selftest(selftest) : p2m_selftest()))
 		machine_end(STATUS_FAILED);
-	machine_end(vmm_main());
+	run_vms();
 }

@@ -110,10 +110,10 @@ static bool memory_exit(struct vcpu *v, struct hv_exit *x)
 {
 	struct hvm_violation why;
 
+	milestone_violation(v, x);
 	if (!v->vm->paged)
 		return false;
 	v->vm->ops->violation(v, &why);
-	milestone_violation(v, x, &why);
 	return p2m_violation(v, x, &why);
 }
 

@@ -13,7 +13,7 @@
 
 static const char *chosen = "";
 static u64 entries;		/* still to come, for `entry` */
-static u64 violations;		/* still to come, for `violation` */
+static u64 violations;		/* to be shown, for `violation` */
 static u64 controls_of = 1;	/* id of the VM, for `controls` */
 static const struct hv_event *cut_short;	/* at the last but one of them, for `requeue` */
 
@@ -66,7 +66,7 @@ static bool set_number(const char *step, const char *digits, u64 *number)
 bool milestone_set(const char *step)
 {
 	static const char *const steps[] = { "probe", "on", "controls", "guest", "host", "enter",
-					     "past", "waits" };
+					     "past", "waits", "end" };
 
 	if (!strncmp(step, "requeue:", 8))
 		return set_requeue(step + 8);
@@ -294,14 +294,18 @@ bool milestone_entry(struct vcpu *v, const struct hv_exit *last)
 	return !entries;
 }
 
-void milestone_violation(const struct vcpu *v, const struct hv_exit *x,
-			 const struct hvm_violation *why)
+void milestone_violation(struct vcpu *v, const struct hv_exit *x)
 {
-	if (!milestone_is("violation") || --violations)
+	static u64 number;
+	/* What is not filled in shall show. */
+	struct hvm_violation why = { .access = UINT32_MAX, .mapped = true, .walk = true };
+
+	if (!milestone_is("violation"))
 		return;
-	milestone_see("gpa", x->memory.gpa);
-	milestone_see("access", why->access);
-	milestone_see("mapped", why->mapped);
-	milestone_see("walk", why->walk);
-	machine_end(0);
+	number++;
+	v->vm->ops->violation(v, &why);
+	printf("see %lu.gpa=0x%lx\nsee %lu.access=0x%x\nsee %lu.mapped=0x%x\nsee %lu.walk=0x%x\n",
+	       number, x->memory.gpa, number, why.access, number, why.mapped, number, why.walk);
+	if (number == violations)
+		machine_end(0);
 }

@@ -23,8 +23,9 @@
  *   waits     for the first time an event waits for an entry, or the timer is on
  *   entry:N   all is ready for the Nth entry: the control block, and the registers. An entry after
  *             an interrupt of the host's does not count, as those come when they like.
- *   violation:N  the Nth time that second-level translation failed in lazy memory: where, and what
- *             the control block says about it
+ *   violation:N  the first N times that second-level translation failed: where, and what the
+ *             control block says about it, as 1.gpa, 1.access and so on
+ *   end       all VMs are gone: how many pages of host memory have not been given back
  *   requeue:EVENT  as entry:3, and the second entry delivers an event of inject: what becomes of
  *             it if an exit cuts its delivery short?
  */
@@ -32,8 +33,6 @@
 #define CORE_MILESTONE_H
 
 #include "core/vm.h"
-
-struct hvm_violation;
 
 /** Take the word behind `until=`. @return false when there is no such step */
 bool milestone_set(const char *step);
@@ -60,8 +59,7 @@ void milestone_first_run(struct vcpu *v);
 /** An entry follows the exit `last`: `entry`, `requeue`. @return stop as soon as it is prepared */
 bool milestone_entry(struct vcpu *v, const struct hv_exit *last);
 
-/** Second-level translation of `v` failed, as `x` and `why` say: `violation`. */
-void milestone_violation(const struct vcpu *v, const struct hv_exit *x,
-			 const struct hvm_violation *why);
+/** Second-level translation of `v` failed with the exit `x`: `violation`. */
+void milestone_violation(struct vcpu *v, const struct hv_exit *x);
 
 #endif

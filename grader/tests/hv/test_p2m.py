@@ -110,6 +110,11 @@ def test_what_was_written_to_is_reported(machine: Machine) -> None:
     assert reports[3][2].startswith("0x1f7000-0x1f7fff")  # its stack; its page tables may follow
 
 
+def test_nothing_is_missing_in_the_end(machine: Machine) -> None:
+    result = machine.run(lazy_vm("a", 20 * MIB, 4096, pool=20) + vm("b", "hello.64"), "until=end")
+    assert "see pages missing=0x0" in result.console
+
+
 def complaints(console: str, test: str) -> list[str]:
     """What a self-test says, but for its figures."""
     lines = [line for line in console.splitlines() if line.startswith(f"selftest {test} ")]
