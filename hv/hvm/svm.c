@@ -562,7 +562,7 @@ static void svm_window(struct vcpu *v, enum hv_event_type type, bool on)
 /**
  * A nested page fault (15.25.6): fill in all of *out. EXITINFO1 has an error code like a page
  * fault's, with the bits NPF_*. An access is a fetch, or a write, or else a read; a walk of the
- * guest's own tables counts as a write (15.25.5).
+ * guest's own tables counts as a write (15.25.5). `mapped` and `walk` have a bit each.
  */
 static void svm_violation(struct vcpu *v, struct hvm_violation *out)
 {

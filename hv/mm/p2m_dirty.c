@@ -3,6 +3,7 @@
 
 #include "core/panic.h"
 #include "lib/bitmap.h"
+#include "lib/lab.h"
 #include "lib/string.h"
 #include "mm/p2m.h"
 #include "mm/p2m_lazy.h"
@@ -18,14 +19,24 @@ static u64 page_of(const struct dirty_log *log, gpa_t at)
 	return (at.v - log->start.v) / PAGE_SIZE;
 }
 
-bool p2m_dirty_clean(const struct vm *vm, gpa_t at)
+/**
+ * Is the page of `at` one of the log's, and has nobody written to it yet? The log has `log->pages`
+ * pages, from `log->start` on; log->map has a bit for each, which is set if the page is dirty.
+ * page_of() counts from the first one. `at` may be anywhere, also below or behind them all.
+ */
+bool p2m_dirty_waits(const struct dirty_log *log, gpa_t at)
 {
-	const struct dirty_log *log = &vm->dirty;
-
-	return log->map && at.v >= log->start.v && page_of(log, at) < log->pages &&
+	return at.v >= log->start.v && page_of(log, at) < log->pages &&
 	       !bitmap_get(log->map, page_of(log, at));
 }
 
+/**
+ * The page of `at` is clean, and about to be written to, by the guest or by the host: note it in
+ * vm->dirty, and let it be used for `prot` from now on: that page alone, by p2m_protect(). The
+ * guest's next write to it makes no exit.
+ *
+ * @return the error of p2m_protect(), and then the page stays clean
+ */
 int p2m_dirty_note(struct vm *vm, gpa_t at, u32 prot)
 {
 	int err = p2m_protect(vm, gpa(ROUND_DOWN(at.v, PAGE_SIZE)), PAGE_SIZE, prot);
@@ -56,7 +67,13 @@ int p2m_dirty_start(struct vm *vm, gpa_t at, u64 size)
 	return err;
 }
 
-/* Tell of one page, if it is dirty, and make it clean. @return was it dirty? */
+/**
+ * Somebody reads the log: is page number `page` in it (the first is 0)? A page that is must be
+ * clean from now on, or the next write to it would go unnoticed: it leaves vm->dirty.map, and it
+ * keeps only those rights of `prot` that are left without writing. A clean page stays as it is.
+ *
+ * @return was the page dirty?
+ */
 static bool harvest(struct vm *vm, u64 page, u32 prot)
 {
 	gpa_t at = gpa(vm->dirty.start.v + page * PAGE_SIZE);

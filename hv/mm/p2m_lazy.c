@@ -3,6 +3,8 @@
 
 #include "core/panic.h"
 #include "hvm/hvm.h"
+#include "lib/lab.h"
+#include "lib/string.h"
 #include "mm/p2m.h"
 #include "mm/p2m_dirty.h"
 #include "mm/pmm.h"
@@ -100,15 +102,27 @@ void p2m_lazy_fini(struct vm *vm)
 
 /* ---- On first touch ------------------------------------------------------------------------- */
 
-/* Give the guest a page. While writes to it are to be noted, it can only be read. */
-static int populate(struct vm *vm, const struct region *r, gpa_t at, hpa_t *out)
+/* What a page of `r` may be used for now: not for a write that the log has to note first. */
+__maybe_unused static u32 rights(const struct vm *vm, const struct region *r, gpa_t at)
 {
-	u32 prot = p2m_dirty_clean(vm, at) ? r->prot & ~(u32)HV_PROT_WRITE : r->prot;
-	void *page = page_alloc();
+	return p2m_dirty_clean(vm, at) ? r->prot & ~(u32)HV_PROT_WRITE : r->prot;
+}
+
+/**
+ * Give the guest a page where it has none yet: at `at`, which is somewhere in the page, with the
+ * rights `prot`, as write-back memory. The page comes from page_alloc_raw(), so it may still have
+ * in it what somebody else has left there; the guest must find zeros. *out is its address.
+ *
+ * @return -ENOMEM: the host has no page; or the error of p2m_map(), and then the page is free again
+ */
+__maybe_unused static int populate(struct vm *vm, gpa_t at, u32 prot, hpa_t *out)
+{
+	void *page = page_alloc_raw();
 	int err;
 
 	if (!page)
 		return -ENOMEM;
+	memset(page, 0, PAGE_SIZE);
 	*out = virt_to_phys(page);
 	err = p2m_map(vm, gpa(ROUND_DOWN(at.v, PAGE_SIZE)), *out, 1, prot, MEMTYPE_WB);
 	if (err)
@@ -116,24 +130,46 @@ static int populate(struct vm *vm, const struct region *r, gpa_t at, hpa_t *out)
 	return err;
 }
 
-int p2m_lazy_touch(struct vm *vm, gpa_t at, bool write, hpa_t *out)
+/**
+ * Where the byte at `at`, in the region `r`, is in the host: *out. p2m_walk() knows if its page is
+ * there; if it is not, populate() makes it, with the rights that rights() names. A page may be
+ * larger than 4 KiB, and the byte need not be its first.
+ *
+ * @return the error of populate(), and *out does not count
+ */
+static int find_or_make(struct vm *vm, const struct region *r, gpa_t at, hpa_t *out)
 {
-	const struct region *r = p2m_region(vm, at);
 	struct p2m_walk w = p2m_walk(vm, at, 1);
 
-	if (!r)
-		return -EFAULT;
 	if (!w.pte.prot) {
-		int err = populate(vm, r, at, &w.pte.hpa);
+		int err = populate(vm, at, rights(vm, r, at), &w.pte.hpa);
 
 		if (err)
 			return err;
 		w.level = 1;
 	}
 	*out = hpa(w.pte.hpa.v + at.v % pte_span(w.level));
-	return write && p2m_dirty_clean(vm, at) ? p2m_dirty_note(vm, at, r->prot) : 0;
+	return 0;
 }
 
+int p2m_lazy_touch(struct vm *vm, gpa_t at, bool write, hpa_t *out)
+{
+	const struct region *r = p2m_region(vm, at);
+	int err = r ? find_or_make(vm, r, at, out) : -EFAULT;
+
+	return err || !write || !p2m_dirty_clean(vm, at) ? err : p2m_dirty_note(vm, at, r->prot);
+}
+
+/**
+ * The guest has made an access for which its second-level tables have no translation, or none that
+ * allows it: at x->memory.gpa, and `why` says which access. See to it that the guest can do it now,
+ * by p2m_lazy_touch(), and return true: then it tries again.
+ *
+ * Return false, and do nothing, where p2m_region() has no memory, and where the region's `prot`
+ * lacks a right for the access: the outside decides then. If the memory can't be had, return false,
+ * too, and say why in x->reason: HV_EXIT_POOL when p2m_lazy_touch() has failed with -ENOSPC,
+ * HV_EXIT_NO_MEMORY when it has with anything else.
+ */
 bool p2m_violation(struct vcpu *v, struct hv_exit *x, const struct hvm_violation *why)
 {
 	gpa_t at = gpa(x->memory.gpa);

@@ -128,7 +128,7 @@ static u64 find_run(u64 from, u64 pages, u64 step)
 	return top_page;
 }
 
-void *pmm_alloc(u64 pages, u64 align)
+void *pmm_alloc_raw(u64 pages, u64 align)
 {
 	u64 page;
 
@@ -144,7 +144,14 @@ void *pmm_alloc(u64 pages, u64 align)
 	free_pages -= pages;
 	if (pages == 1)
 		hint = page + 1;
-	return memset(phys_to_virt(hpa(page * PAGE_SIZE)), 0, pages * PAGE_SIZE);
+	return phys_to_virt(hpa(page * PAGE_SIZE));
+}
+
+void *pmm_alloc(u64 pages, u64 align)
+{
+	void *va = pmm_alloc_raw(pages, align);
+
+	return va ? memset(va, 0, pages * PAGE_SIZE) : NULL;
 }
 
 void pmm_free(void *va, u64 pages)

@@ -26,11 +26,15 @@ void pmm_init(void);
  * @return their address in the direct map; NULL when there is no such run
  */
 void *pmm_alloc(u64 pages, u64 align);
-/** Give back what one pmm_alloc() gave. */
+/** The same, but not zeroed: there is in it what the last user left, or page_free()'s 0x6b. */
+void *pmm_alloc_raw(u64 pages, u64 align);
+/** Give back what one pmm_alloc() or pmm_alloc_raw() gave. */
 void pmm_free(void *va, u64 pages);
 
 /** One zeroed page, or NULL. */
 static inline void *page_alloc(void) { return pmm_alloc(1, PAGE_SIZE); }
+/** One page that is not zeroed, or NULL. */
+static inline void *page_alloc_raw(void) { return pmm_alloc_raw(1, PAGE_SIZE); }
 void page_free(void *va);
 
 u64 pmm_free_pages(void);
