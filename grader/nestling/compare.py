@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from nestling.errors import UserError
@@ -23,7 +24,11 @@ NOTHING = "nothing"
 REFUSED_WORD = "refused"  # as the reason of a stop, and of an exit
 TEXT_MAX = 300  # characters of a text that comes from the machine
 
+PAGE = 4096
+MOST_DIRTY = 1 << 18  # pages; hv/load/vmfile.h does not let more be watched
+
 PAIR = re.compile(r"(\S+?)=(\S*)")
+RANGE = re.compile(r"0x([0-9a-f]+)-0x([0-9a-f]+)")
 
 
 @dataclass(frozen=True)
@@ -202,6 +207,28 @@ def compare_prints(vm: str, expected: Mapping[str, str], text: str) -> Iterator[
         if seen.get(key) != [value]:
             said = printable(" and ".join(seen.get(key, [NOTHING])))
             yield Finding(f"print {vm} {key}", said, value)
+
+
+def compare_dirty(vm: str, expected: Sequence[Sequence[int]], seen: Sequence[str]
+                  ) -> Iterator[Finding]:
+    """Of each report of the pages that a VM has written to, the first one too few, or too many."""
+    for number, pages in enumerate(expected, 1):
+        if number > len(seen):
+            yield Finding(f"dirty {vm} {number}", NOTHING, "a report")
+            return
+        report = _pages(seen[number - 1])
+        for page in sorted(report ^ set(pages))[:1]:
+            said, right = ("dirty", "clean") if page in report else ("clean", "dirty")
+            yield Finding(f"dirty {vm} {number} {page:#x}", said, right)
+    if len(seen) > len(expected):
+        yield Finding(f"dirty {vm} {len(expected) + 1}", "a report", "no more reports")
+
+
+def _pages(ranges: str) -> set[int]:
+    """The addresses of the pages in ranges like "0x1000-0x2fff 0x5000-0x5fff"."""
+    pages = (page for first, last in RANGE.findall(ranges)
+             for page in range(int(first, 16), int(last, 16), PAGE))
+    return set(islice(pages, MOST_DIRTY))
 
 
 def printable(text: str) -> str:

@@ -108,7 +108,7 @@ def boot_and_judge(plan: Plan, run: Run, seconds: float = math.inf) -> Verdict:
     build = plan.build_of(run)
     names = Names.of_build(isa.load(plan.root / "hv", platform.isa), build)
     options = Options(words=made.words, trace=bool(made.predict), witness=platform.has_witness,
-                      model=run.model, instructions=made.instructions)
+                      memory=made.memory, model=run.model, instructions=made.instructions)
     with staging() as directory:
         for name, data in made.files.items():
             (directory / name).write_bytes(data)

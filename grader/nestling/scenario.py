@@ -63,6 +63,7 @@ class Scenario:
     stops: Mapping[str, str] = field(default_factory=dict)  # by VM: the reason why it stops
     state: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)  # by VM and register
     prints: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by VM: its key=value
+    dirty: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict)  # by VM: pages
     # Of the lines `see NAME=...`; a str is the name of another line, which has the same value.
     see: Mapping[str, Value | Bits | str] = field(default_factory=dict)
     failures: bool = False  # VM entries fail on purpose; the emulator's word on it is no finding
@@ -71,6 +72,7 @@ class Scenario:
     status: int = 0  # of the hypervisor's end line
     files: Mapping[str, bytes] = field(default_factory=dict)  # for the VM file to name
     words: str = ""  # for the hypervisor's command line
+    memory: int = 256  # of the machine, in MiB
     instructions: int = 200_000_000  # of the machine; whoever needs more goes round in circles
     seconds: float = 60.0  # wall clock, a backstop: the budget of instructions ends a loop
 
@@ -91,7 +93,7 @@ class Factory:
         except Exception as error:
             raise UserError(f"{self.path}: scenario {self.name}: {_complaint(error)}") from None
         known = VmFile(f"{self.name}.vm", made.vm).vms
-        for name in (*made.stops, *made.state, *made.prints):
+        for name in (*made.stops, *made.state, *made.prints, *made.dirty):
             if name not in known:
                 raise UserError(f"{self.path}: scenario {self.name}: no VM is called {name!r}; "
                                 f"there are: {', '.join(known) or 'none'}")

@@ -21,6 +21,8 @@ in labs/*/lab.toml are regular expressions over such lines, so their wording is 
     state first cs.attr: expected 0xa09b, seen 0xc09b
     state first rax: expected 0x10, seen nothing
     print one nonce: expected 0x12345678, seen 0x0
+    dirty one 2 0x401000: expected clean, seen dirty
+    dirty one 3: expected a report, seen nothing
     see rip: expected 0x8000, seen 0x0
     see first trip: expected 0x1 or 0x2, seen nothing
     see intercept_misc1 CPUID: expected 1, seen 0
@@ -49,8 +51,8 @@ from typing import Any
 
 from nestling import witness
 from nestling.boot import VmFile
-from nestling.compare import (NOTHING, PAIR, REFUSED_WORD, Finding, Names,
-                              compare_counts, compare_exits, compare_prints, compare_see,
+from nestling.compare import (NOTHING, PAIR, REFUSED_WORD, Finding, Names, compare_counts,
+                              compare_dirty, compare_exits, compare_prints, compare_see,
                               compare_state, printable)
 from nestling.console import HYPERVISOR
 from nestling.emulator import Reason, Result
@@ -66,6 +68,7 @@ FRAME = re.compile(r"  at 0x[0-9a-f]+  (.*)")
 REFUSED = re.compile(r"(?:vm (\S+)|see) refused: (.*)")
 STOPPED = re.compile(r"vm (\S+) stopped reason=(\w+)(?: status=(\d+))?.*")
 STATE = re.compile(r"vm (\S+) state((?: [a-z0-9.]+=0x[0-9a-f]+)+)")
+DIRTY = re.compile(r"vm (\S+) dirty \d+:((?: 0x[0-9a-f]+-0x[0-9a-f]+)+| none)")
 SEE = re.compile(r"see ([^=]+)=0x([0-9a-f]+)")
 
 
@@ -115,6 +118,7 @@ class Told:
     stops: dict[str, str] = field(default_factory=dict)
     statuses: dict[str, int] = field(default_factory=dict)  # at these stops
     state: dict[str, dict[str, int]] = field(default_factory=dict)
+    dirty: dict[str, list[str]] = field(default_factory=dict)  # by VM: of each report the ranges
     see: dict[str, int] = field(default_factory=dict)
     twice: list[str] = field(default_factory=list)
 
@@ -148,6 +152,8 @@ def listen(console: str) -> Told:
             told.statuses.setdefault(match[1], int(match[3] or 0))
         elif match := STATE.fullmatch(line):
             _listen_state(told, match[1], match[2])
+        elif match := DIRTY.fullmatch(line):
+            told.dirty.setdefault(match[1], []).append(match[2])
         elif match := SEE.fullmatch(line):
             if match[1] in told.see:
                 told.twice.append(f"see {match[1]}")
@@ -283,6 +289,8 @@ def _final_findings(scenario: Scenario, result: Result, told: Told) -> Iterator[
         yield from compare_state(vm, registers, told.state.get(vm, {}))
     for vm, pairs in scenario.prints.items():
         yield from compare_prints(vm, pairs, _channel(scenario, result, vm))
+    for vm, reports in scenario.dirty.items():
+        yield from compare_dirty(vm, reports, told.dirty.get(vm, []))
     if result.status != scenario.status:
         yield Finding("status", str(result.status), str(scenario.status))
 

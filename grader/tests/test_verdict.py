@@ -259,6 +259,20 @@ def test_what_guests_print() -> None:
     assert evidence(scenario)[0] == "print first nonce: expected 0x1, seen nothing"
 
 
+def test_pages_that_were_written_to() -> None:
+    scenario = Scenario(VM, ANY_HLT, dirty={"first": [[0x1000, 0x2000, 0x5000], []]})
+    first, second = "vm first dirty 1: 0x1000-0x2fff 0x5000-0x5fff\n", "vm first dirty 2: none\n"
+    assert evidence(scenario, console=first + second) == []
+    assert evidence(scenario, console=first) == ["dirty first 2: expected a report, seen nothing"]
+    assert evidence(scenario, console=second + first + second) == [
+        "dirty first 1 0x1000: expected dirty, seen clean",
+        "dirty first 2 0x1000: expected clean, seen dirty",
+        "dirty first 3: expected no more reports, seen a report"]
+    everything = "vm first dirty 1: 0x0-0xffffffffffffffff\n"
+    assert evidence(scenario, console=everything + second) == [
+        "dirty first 1 0x0: expected clean, seen dirty"]
+
+
 @pytest.mark.parametrize("stop, lines", [
     ("reason=exit status=0", ["break deaf: expected the guest to complain, seen exit status 0"]),
     ("reason=exit status=3", []), ("reason=shutdown status=0", []),
