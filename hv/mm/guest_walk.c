@@ -3,6 +3,7 @@
 
 #include "hvm/hvm.h"
 #include "lib/cpuid.h"
+#include "lib/lab.h"
 #include "mm/gmem.h"
 #include "x86/regs.h"
 
@@ -86,7 +87,7 @@ static __noinline int page_fault(struct walk *w, u32 why)
  * is not the user's; SMEP and SMAP keep the supervisor from what is. EFLAGS.AC lifts SMAP, but not
  * for implicit accesses.
  */
-static inline bool allowed(const struct walk *w, u64 granted)
+__maybe_unused static inline bool allowed(const struct walk *w, u64 granted)
 {
 	const struct hvm_paging *r = &w->reg;
 
@@ -101,7 +102,7 @@ static inline bool allowed(const struct walk *w, u64 granted)
 }
 
 /* Which bits of an entry that maps 2^shift bytes must be 0, beside w->reserved? */
-static u64 page_reserved(const struct walk *w, u32 shift)
+__maybe_unused static u64 page_reserved(const struct walk *w, u32 shift)
 {
 	if (shift == PAGE_SHIFT)
 		return 0;
@@ -111,7 +112,7 @@ static u64 page_reserved(const struct walk *w, u32 shift)
 /* ---- The walk ------------------------------------------------------------------------------- */
 
 /* The address in an entry that maps 2^shift bytes. A 4 MiB page has bits 39:32 in 20:13. */
-static u64 page_address(u64 entry, u32 shift)
+__maybe_unused static u64 page_address(u64 entry, u32 shift)
 {
 	u64 high = shift == 22 ? (entry & 0x1fe000) << 19 : 0;
 
@@ -122,7 +123,8 @@ static u64 page_address(u64 entry, u32 shift)
  * A translation has been found; `last` is its last step. Set A in each entry that has no A yet, and
  * D in the last one if this is a write (4.8).
  */
-static __noinline int set_accessed_dirty(struct walk *w, const struct step *last, u32 entry_size)
+__maybe_unused static __noinline int set_accessed_dirty(struct walk *w, const struct step *last,
+							u32 entry_size)
 {
 	for (const struct step *s = w->step; s <= last; s++) {
 		u64 new = s->entry | PTE_A;
@@ -139,16 +141,29 @@ static __noinline int set_accessed_dirty(struct walk *w, const struct step *last
 }
 
 /**
- * Walk the guest's page tables for w->linear, from w->root down.
+ * Walk the guest's page tables for w->linear as the CPU does (4.3 to 4.8): from the table at
+ * w->root down to the entry that maps a page.
  *
- * Each entry is read once, with gmem_read_entry(), and noted in w->step. It must be present, and
- * have no reserved bit: of w->reserved, of page_reserved() if it maps a page, and PS if it has 8
- * bytes and leads to a table. One of the last level maps a page of 4 KiB, one above it only if it
- * has PS and w->large has that size. What lies in between is in PTE_ADDR. At the end, if allowed()
- * says so, set_accessed_dirty() does what is left to do.
+ * An entry has `entry_size` bytes: 8, and a table has 512 of them; or 4, and it has 1024. In the
+ * first table the bits of the address from w->top on choose the entry, in each table below the bits
+ * that are below those, down to the last one, where 12 bits are left: the place in a page of 4 KiB.
  *
- * @param entry_size  8 bytes, of which a table has 512; or 4, of which it has 1024
- * @param out         the guest physical address
+ * gmem_read_entry() reads an entry: each once, as the guest may change it at any time. Its -EFAULT
+ * becomes -ENXIO; other errors end the walk as they are. Where it is and what was read goes into
+ * w->step, from w->step[0] on. Then, in this order:
+ *
+ *  - It must be present, or it is a page_fault() for no other reason: 0.
+ *  - In the last table it maps a page; above, if it has PTE_PS and w->large has the size of what it
+ *    stands for. Else the next table is at its PTE_ADDR.
+ *  - No reserved bit may be set, or it is a page_fault() for PF_P and PF_RSVD. Reserved are those
+ *    of w->reserved; of an entry that maps a page page_reserved(); of one that does not PTE_PS, if
+ *    it has 8 bytes.
+ *
+ * What all entries on the way grant decides whether the access is allowed(): PTE_U and PTE_W when
+ * set, PTE_NX when clear. If not, it is a page_fault() for PF_P. If so, *out is where the address
+ * is in the page at page_address(). What the entries lack of accessed and dirty bits comes last, by
+ * set_accessed_dirty(), whose result is the walk's: a walk that fails changes nothing.
+ *
  * @return 0; page_fault(); -ENXIO: a table is not in the guest's memory; -EAGAIN: the guest has
  *         changed an entry meanwhile, walk again; -ENOMEM, -ENOSPC: see gmem_read()
  */
