@@ -1,0 +1,30 @@
+/*
+ * mutant: code-in-old-pages
+ * exercise: 3.12
+ * track: common
+ * hint: code
+ * why: The page was read before it was written to.
+ */
+int main(u64 unused, u64 unused2)
+{
+	const u64 around = 16 * PAGE;
+
+	for (u64 edge = LARGE; edge < LAST; edge += LARGE) {
+		for (u64 at = edge - around; at < edge + around; at += PAGE) {
+			for (u64 i = 0; i < WORDS; i++) {
+				if (page_at(at)[i])
+					return 1;
+			}
+			page_at(at)[0] = page_at(at)[WORDS - 1] = at;
+		}
+	}
+	for (u64 edge = LARGE; edge < LAST; edge += LARGE) {
+		for (u64 at = edge - around; at < edge + around; at += PAGE) {
+			if (page_at(at)[0] != at || page_at(at)[WORDS - 1] != at)
+				return 2;
+		}
+	}
+	page_at(LARGE)[1] = 0xc3;
+	call(LARGE + sizeof(u64));
+	return 0;
+}
