@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,17 @@ from nestling.errors import UserError
 
 ANSWER_SECONDS = 2.0
 START_SECONDS = 30.0  # on a busy computer QEMU may take a while before it listens
-WATCHDOG_UNIT = 2_000_000_000  # instructions; the ib700 watchdog counts in steps of 2 s
-WATCHDOG_STEPS = 15
+
+# The watchdog of an IPMI board controller counts in steps of 100 ms (IPMI 2.0, 27.6, 27.7). What it
+# is told comes through two ports (9.10): the first byte, the last, and reading are announced.
+WATCHDOG_UNIT = 100_000_000  # instructions
+WATCHDOG_STEPS = 0xffff
+IPMI_DATA, IPMI_COMMAND = 0xca2, 0xca3
+IPMI_WRITE_START, IPMI_WRITE_END, IPMI_READ = 0x61, 0x62, 0x68
+IPMI_APP = 6 << 2
+IPMI_SET_WATCHDOG, IPMI_RESET_WATCHDOG = 0x24, 0x22
+IPMI_USE, IPMI_POWER_DOWN = 4, 2  # whose timer it is: an operating system's; what it does
+POWER_DOWN = "guest-shutdown"  # QEMU's word for that
 
 # Bochs: RIP in the answer to `regs`, and in the instruction shown when the machine goes down.
 REGISTER_RIP = re.compile(r"^rip: ([0-9a-f]{8})_([0-9a-f]{8})", re.MULTILINE)
@@ -64,11 +74,11 @@ class Monitor:
 class Qmp(Monitor):
     """QEMU's monitor protocol over a socket pair.
 
-    The instruction budget uses the emulated ib700 watchdog, armed from here before the first
+    The instruction budget uses an emulated watchdog, armed from here before the first
     instruction. With `-icount shift=0` a nanosecond of the machine's time is one instruction, so
     the dog barks after exactly so many; and as a machine that only waits skips its
-    waiting time, one that sleeps for ever is found out at once. The guest's devices don't
-    change: the dog has two write-only ports, 0x441 and 0x443.
+    waiting time, one that sleeps for ever is found out at once. It switches the machine off, which
+    nobody else does: the hypervisor ends QEMU itself, and faults reset the machine.
     """
 
     def __init__(self, instructions: int | None = None) -> None:
@@ -85,7 +95,7 @@ class Qmp(Monitor):
                  "-mon", "chardev=qmp,mode=control"]
         words += ["-no-reboot", "-action", "shutdown=pause"]  # so we can ask after a triple fault
         if self._steps:
-            words += ["-device", "ib700", "-action", "watchdog=pause", "-S"]
+            words += ["-device", "ipmi-bmc-sim,id=dog", "-device", "isa-ipmi-kcs,bmc=dog", "-S"]
         return words
 
     def descriptors(self) -> list[int]:
@@ -97,7 +107,8 @@ class Qmp(Monitor):
             self._send("qmp_capabilities")  # its answer is skipped by the first _command()
             return
         self._command("qmp_capabilities", seconds=START_SECONDS)
-        self._monitor(f"o /b 0x443 {WATCHDOG_STEPS - self._steps}")
+        for port, value in _arm(self._steps):
+            self._send("human-monitor-command", {"command-line": f"o /b {port:#x} {value}"})
         if self._command("cont") is None and self._alive:
             raise UserError("QEMU was started, but its monitor does not answer")
 
@@ -157,11 +168,23 @@ class Qmp(Monitor):
             message = json.loads(line)
         except ValueError:
             message = {}
-        if message.get("event") == "WATCHDOG":
-            self.expired = True
-        elif message.get("event") == "SHUTDOWN":
-            self.fallen = True
+        if message.get("event") == "SHUTDOWN":
+            self.expired = message["data"]["reason"] == POWER_DOWN
+            self.fallen = not self.expired
         return message
+
+
+def _arm(steps: int) -> Iterator[tuple[int, int]]:
+    """What to write to which ports, for a power-down in so many steps of the watchdog."""
+    for request in ((IPMI_APP, IPMI_SET_WATCHDOG, IPMI_USE, IPMI_POWER_DOWN, 0, 0,
+                     *steps.to_bytes(2, "little")), (IPMI_APP, IPMI_RESET_WATCHDOG)):
+        yield IPMI_COMMAND, IPMI_WRITE_START
+        for byte in request[:-1]:
+            yield IPMI_DATA, byte
+        yield IPMI_COMMAND, IPMI_WRITE_END
+        yield IPMI_DATA, request[-1]
+        for _ in range(3):  # the answer: its two first bytes are the request's, and all is well
+            yield IPMI_DATA, IPMI_READ
 
 
 class BochsDebugger(Monitor):

@@ -268,7 +268,7 @@ for line in qmp.makefile():
     say(event="NOISE")
     say(**{"return": answer}, id=request["id"])
     if command == os.environ.get("SHOUT_AFTER"):
-        say(event=os.environ["SHOUT"])
+        say(event="SHUTDOWN", data={"guest": True, "reason": os.environ["SHOUT"]})
 """
 
 
@@ -278,14 +278,16 @@ def fake_qemu(directory: Path, qmp: Monitor, **env: str) -> Launch:
 
 
 def test_qmp_budget_is_armed_before_the_first_instruction(tmp_path: Path) -> None:
-    result = run(fake_qemu(tmp_path, Qmp(3_000_000_000), SHOUT_AFTER="cont", SHOUT="WATCHDOG"),
-                 PATIENT)
+    result = run(fake_qemu(tmp_path, Qmp(30_000_000_001), SHOUT_AFTER="cont",
+                           SHOUT="guest-shutdown"), PATIENT)
     assert result.reason is Reason.TIMEOUT
     assert "instructions" in result.detail
     assert result.where == 0xFFFFFFFF80101234
     words, *commands = result.console.splitlines()
-    assert " -S" in words and "-device ib700" in words
-    assert commands[:3] == ["qmp_capabilities ", "human-monitor-command o /b 0x443 13", "cont "]
+    assert " -S" in words and "-device isa-ipmi-kcs" in words
+    assert (commands[0], commands[21]) == ("qmp_capabilities ", "cont ")
+    assert commands[8:11] == [f"human-monitor-command o /b {value}" for value in
+                              ("0xca2 45", "0xca3 98", "0xca2 1")]  # 301 * 100 ms
     assert result.seconds < 5
 
 
@@ -297,7 +299,8 @@ def test_qmp_tells_where_the_machine_hangs(tmp_path: Path) -> None:
 
 
 def test_qmp_tells_where_the_machine_fell(tmp_path: Path) -> None:
-    launch = fake_qemu(tmp_path, Qmp(), SHOUT_AFTER="qmp_capabilities", SHOUT="SHUTDOWN")
+    launch = fake_qemu(tmp_path, Qmp(), SHOUT_AFTER="qmp_capabilities",
+                       SHOUT="guest-reset")
     launch.explain = lambda code, stderr, log: "must not be asked: we killed it ourselves"
     result = run(launch, PATIENT)
     assert result.reason is Reason.NO_END
