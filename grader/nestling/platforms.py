@@ -234,6 +234,10 @@ def bochsrc(model: str, memory: int, cylinders: int, witness: bool,
     """Bochs's configuration file. Its `debug` level is the witness: it names every VM exit.
 
     `guest_faults`: a CPU's panic, which is how Bochs treats a triple fault, does not end Bochs.
+
+    A tick of the machine is an instruction, and `ips` of them are a second. The serial line takes
+    its time for each character, and the hypervisor waits for it: the slower the CPU is said to be,
+    the less it has to do. One much slower couldn't measure its TSC (hv/core/clock.c).
     """
     return f"""\
 plugin_ctrl: unmapped=1, biosdev=1, speaker=0, extfpuirq=0, parallel=0, serial=1, e1000=0
@@ -251,7 +255,7 @@ debug: action=ignore{", cpu0=report" if witness else ""}
 com1: enabled=1, mode=file, dev={SERIAL}
 port_e9_hack: enabled=1
 clock: sync=none, time0=946684800
-cpu: model={model}, count=1, ips=50000000, reset_on_triple_fault=0
+cpu: model={model}, count=1, ips=10000000, reset_on_triple_fault=0
 """
 
 
