@@ -73,7 +73,7 @@ class Scenario:
     files: Mapping[str, bytes] = field(default_factory=dict)  # for the VM file to name
     words: str = ""  # for the hypervisor's command line
     memory: int = 256  # of the machine, in MiB
-    instructions: int = 200_000_000  # of the machine; whoever needs more goes round in circles
+    instructions: int = 100_000_000  # of the machine; whoever needs more goes round in circles
     seconds: float = 60.0  # wall clock, a backstop: the budget of instructions ends a loop
 
 
