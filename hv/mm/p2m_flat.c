@@ -50,6 +50,20 @@ static unsigned int level_for(u64 gpa, u64 pa, u64 size)
 	return !((gpa | pa) % PAGE_SIZE_2M) && size >= PAGE_SIZE_2M ? 2 : 1;
 }
 
+/* The first `size` bytes of the region. */
+static void unmap_range(struct vm *vm, const struct region *r, u64 size)
+{
+	for (u64 off = 0; off < size;) {
+		unsigned int level = level_for(r->gpa.v + off, r->hpa.v + off, r->size - off);
+		u64 *e = entry(vm, r->gpa.v + off, level, false);
+
+		if (e)
+			*e = 0;
+		off += page_size(level);
+	}
+	p2m_changed(vm);
+}
+
 static int map_range(struct vm *vm, const struct region *r)
 {
 	for (u64 off = 0; off < r->size;) {
@@ -57,8 +71,10 @@ static int map_range(struct vm *vm, const struct region *r)
 		unsigned int level = level_for(r->gpa.v + off, pa, r->size - off);
 		u64 *e = entry(vm, r->gpa.v + off, level, true), old;
 
-		if (!e)
+		if (!e) {
+			unmap_range(vm, r, off);
 			return -ENOMEM;
+		}
 		old = *e;
 		*e = vm->ops->pte(hpa(pa), level, true, r->prot);
 		if (level > 1 && old) {	/* an empty table, left by smaller pages */
@@ -71,22 +87,9 @@ static int map_range(struct vm *vm, const struct region *r)
 	return 0;
 }
 
-static void unmap_range(struct vm *vm, const struct region *r)
-{
-	for (u64 off = 0; off < r->size;) {
-		unsigned int level = level_for(r->gpa.v + off, r->hpa.v + off, r->size - off);
-		u64 *e = entry(vm, r->gpa.v + off, level, false);
-
-		if (e)
-			*e = 0;
-		off += page_size(level);
-	}
-	p2m_changed(vm);
-}
-
 static void region_free(struct vm *vm, struct region *r)
 {
-	unmap_range(vm, r);
+	unmap_range(vm, r, r->size);
 	pmm_free(phys_to_virt(r->hpa), r->size / PAGE_SIZE);
 	*r = (struct region){ .size = 0 };
 }
@@ -146,8 +149,10 @@ int p2m_flat_map(struct vm *vm, gpa_t gpa, u64 size, u32 prot)
 		return -ENOMEM;
 	*slot = (struct region){ .gpa = gpa, .hpa = virt_to_phys(mem), .size = size, .prot = prot };
 	err = map_range(vm, slot);
-	if (err)
-		region_free(vm, slot);
+	if (err) {
+		pmm_free(mem, size / PAGE_SIZE);
+		slot->size = 0;
+	}
 	return err;
 }
 
