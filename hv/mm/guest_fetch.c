@@ -21,7 +21,7 @@ static enum insn_mode code_mode(struct vcpu *v, u64 *base)
 /* One of PAE's four PDPTEs, which choose the first table that is walked. */
 static int pdpte(struct vcpu *v, const struct hvm_paging *r, u32 linear, u64 *e)
 {
-	u32 i = linear >> 30;
+	u64 i = linear >> 30;
 
 	*e = r->pdpte[i];
 	return r->has_pdpte ? 0 : gmem_read(v->vm, gpa((r->cr3 & 0xffffffe0) + i * 8), e, 8);
