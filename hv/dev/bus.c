@@ -40,6 +40,68 @@ void bus_port_access(struct bus *bus, u16 port, u8 size, bool in, u32 *value)
 	}
 }
 
+/* ---- Memory-mapped devices ------------------------------------------------------------------ */
+
+const struct bus_mmio *bus_mmio_find(const struct bus *bus, u64 first, u64 size)
+{
+	const struct bus_mmio *end = bus->mmio + bus->mmios;
+
+	for (const struct bus_mmio *m = bus->mmio; m < end; m++) {
+		if (first - m->first < m->size || m->first - first < size)
+			return m;
+	}
+	return NULL;
+}
+
+int bus_mmio_claim(struct bus *bus, u64 first, u64 size, bus_mmio_handler handler, void *dev)
+{
+	if (!size || first + size < first)
+		return -EINVAL;
+	if (bus->mmios == BUS_MAX_MMIO)
+		return -ENOSPC;
+	if (bus_mmio_find(bus, first, size))
+		return -EEXIST;
+	bus->mmio[bus->mmios++] = (struct bus_mmio){ .first = first, .size = size,
+						     .handler = handler, .dev = dev };
+	return 0;
+}
+
+/**
+ * One access of the guest to `size` bytes, 1 to 8, at guest physical address `at`, where there is
+ * no memory. bus_mmio_find() tells whose they are.
+ *
+ * An access of 1, 2, 4 or 8 bytes that are all one device's goes to that device as it is, once,
+ * with its offset in the device's range. Any other is made of accesses of one byte, lowest address
+ * first, and so may reach two devices, or go beyond a device's end. A byte that is no device's
+ * reads as ff, and is lost when written.
+ *
+ * Of a write the device sees the low `size` bytes of *value, and nothing above. Of what it answers
+ * to a read the low `size` bytes go into *value, and nothing above.
+ */
+void bus_mmio_access(const struct bus *bus, u64 at, u32 size, bool write, u64 *value)
+{
+	const struct bus_mmio *m = bus_mmio_find(bus, at, 1);
+	u64 mask = size == 8 ? UINT64_MAX : BIT(8 * size) - 1, seen = 0;
+
+	if (size == 1 && !m) {
+		*value = 0xff;
+		return;
+	}
+	if (m && m->size - (at - m->first) >= size && !(size & (size - 1))) {
+		*value &= mask;
+		m->handler(m->dev, at - m->first, size, write, value);
+		*value &= mask;
+		return;
+	}
+	for (u32 i = 0; i < size; i++) {
+		u64 byte = *value >> 8 * i & 0xff;
+
+		bus_mmio_access(bus, at + i, 1, write, &byte);
+		seen |= byte << 8 * i;
+	}
+	*value = seen;
+}
+
 void bus_bytes_access(const struct bus_bytes *bytes, void *dev, u16 offset, u8 size, bool in,
 		      u32 *value)
 {
