@@ -52,7 +52,7 @@ static void fill_row(char row[static COLUMNS][CELL], const struct vmfile_vm *vm)
 	if (vm->lazy)
 		add(row[1], "lazy");
 	add(row[2], vm->kernel);
-	for (u32 i = 0; vmfile_device_name(i) && vm->devices != VMFILE_ALL_DEVICES; i++) {
+	for (u32 i = 0; vmfile_device_name(i) && vm->devices != VMFILE_PC_DEVICES; i++) {
 		if (vm->devices & BIT(i))
 			add(row[3], vmfile_device_name(i));
 	}

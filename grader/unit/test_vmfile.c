@@ -52,7 +52,7 @@ static void defaults(void)
 	CHECK_TEXT(vms[0].cmdline, "");
 	CHECK(vms[0].memory == MiB(4) && vms[0].vcpus == 1 && vms[0].module_count == 0);
 	CHECK(!vms[0].lazy && !vms[0].pool);
-	CHECK(vms[0].devices == VMFILE_ALL_DEVICES);
+	CHECK(vms[0].devices == VMFILE_PC_DEVICES);
 	CHECK(vms[0].mode == VMFILE_LONG && !vms[0].moded && !vms[0].flat && !vms[0].bare);
 	CHECK(!vms[0].args[0] && !vms[0].args[1] && !vms[0].exits && !vms[0].budget);
 	CHECK(!vms[0].late && !vms[0].late_size && !vms[0].rom[0] && !vms[0].rom_at);
@@ -127,15 +127,17 @@ static void devices(void)
 	CHECK(parse("vm \"a\" { kernel \"k\" devices{}}") == 1 && !vms[0].devices);
 	CHECK(parse("vm \"a\" { devices { serial pic pit rtc keyboard screen exit } kernel \"k\" }")
 	      == 1);
-	CHECK(vms[0].devices == VMFILE_ALL_DEVICES);
+	CHECK(vms[0].devices == VMFILE_PC_DEVICES);
+	CHECK(parse("vm \"a\" { kernel \"k\" devices { probe } }") == 1);
+	CHECK(vms[0].devices == VMFILE_PROBE);
 	wrong("devices { pic pit pic }", 19,
 	      "expected pic only once in a VM, found the word \"pic\"");
 	wrong("devices { sound }", 11, "expected serial, pic, pit, rtc, keyboard, screen,"
-	      " exit or \"}\", found the word \"sound\"");
+	      " exit, probe or \"}\", found the word \"sound\"");
 	wrong("devices serial", 9, "expected \"{\", found the word \"serial\"");
 	CHECK_TEXT(vmfile_device_name(0), "serial");
 	for (u32 i = 0; i < 64; i++)
-		CHECK(!!vmfile_device_name(i) == !!(VMFILE_ALL_DEVICES & BIT(i)));
+		CHECK(!!vmfile_device_name(i) == !!((VMFILE_PC_DEVICES | VMFILE_PROBE) & BIT(i)));
 }
 
 /* What is wrong outside of a VM's settings. */

@@ -314,7 +314,7 @@ static void parse_module(struct parser *p, struct vmfile_vm *vm)
 
 /* The last one can't be a word: it is here for the message. */
 static const char *const devices[] = {
-	"serial", "pic", "pit", "rtc", "keyboard", "screen", "exit", "\"}\""
+	"serial", "pic", "pit", "rtc", "keyboard", "screen", "exit", "probe", "\"}\""
 };
 
 const char *vmfile_device_name(u32 bit)
@@ -486,7 +486,7 @@ static void parse_vm(struct parser *p, struct vmfile_vm *vms, u32 count)
 	memset(vm, 0, sizeof(*vm));
 	vm->memory = MiB(4);
 	vm->vcpus = 1;
-	vm->devices = VMFILE_ALL_DEVICES;
+	vm->devices = VMFILE_PC_DEVICES;
 	vm->mode = VMFILE_LONG;
 
 	if (p->token != WORD || strcmp(p->word, "vm"))

@@ -19,8 +19,9 @@
  *                         least 4; default as many as it can need
  *     vcpus NUMBER        1 is all there is for now, and the default
  *     devices "{" { DEVICE } "}"
- *                         serial, pic, pit, rtc, keyboard, screen, exit, each at
- *                         most once; default all of them
+ *                         serial, pic, pit, rtc, keyboard, screen, exit, probe,
+ *                         each at most once; default all but probe, which is
+ *                         no PC's
  *     mode MODE           real, protected or long: how an ELF file starts,
  *                         whatever it says of itself; a flat file, default long
  *     load ADDRESS        the kernel is a flat file that goes there, below the end
@@ -68,7 +69,8 @@ enum vmfile_device {
 	VMFILE_KEYBOARD = BIT(4),	/**< 8042, and the other ports that reset */
 	VMFILE_SCREEN = BIT(5),		/**< VGA text */
 	VMFILE_EXIT = BIT(6),		/**< port 0xf4 */
-	VMFILE_ALL_DEVICES = BIT(7) - 1,
+	VMFILE_PC_DEVICES = BIT(7) - 1,
+	VMFILE_PROBE = BIT(7),		/**< dev/vprobe.h */
 };
 
 /** A file that the kernel gets. */
