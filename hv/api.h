@@ -220,6 +220,15 @@ struct hv_table {		/* GDTR and IDTR */
 	u32 limit;
 };
 
+/** The instruction that exited. */
+struct hv_code {
+	u8 bytes[15];		/**< from RIP on; what is behind it may be there, too */
+	u8 size;		/**< how many there are; fewer than 15: no more can be read */
+	u8 bits;		/**< 16, 32 or 64: in code of how many it is */
+	bool implicit;		/**< after HV_EXIT_MEMORY: it is not the instruction's own access,
+				     but the CPU's, to page tables or to deliver an event */
+};
+
 #define HV_XSAVE_SIZE 4096	/* bytes; the area of every XCR0 bit that we allow fits */
 
 /** Kinds of event, numbered as in EVENTINJ and the VM-entry interruption information. */
@@ -258,6 +267,8 @@ struct hv_vcpu_state {
 	struct hv_event pending;	/**< an event whose delivery has not finished */
 	/* HV_STATE_FPU: the XSAVE area in its standard form (SDM vol. 1, 13.4) */
 	u8 xsave[HV_XSAVE_SIZE] __aligned(64);
+	/* HV_STATE_INSN */
+	struct hv_code code;
 };
 
 #define HV_STATE_GPRS	BIT(0)
@@ -268,6 +279,11 @@ struct hv_vcpu_state {
 #define HV_STATE_INTR	BIT(5)
 #define HV_STATE_FPU	BIT(6)
 #define HV_STATE_ALL	(BIT(7) - 1)
+/**
+ * Not a part of the state. To read: the instruction that exited, if it has not been gone past. To
+ * write, beside HV_STATE_GPRS: it has been done, so an interrupt shadow is over.
+ */
+#define HV_STATE_INSN	BIT(7)
 
 /** Why a vCPU left the guest: one list for both kinds of hardware. exit.def has the names. */
 enum hv_exit_reason {

@@ -9,6 +9,7 @@
 #include "hvm/hvm.h"
 #include "lib/lab.h"
 #include "lib/string.h"
+#include "mm/guest_fetch.h"
 #include "mm/pmm.h"
 #include "x86/insn.h"
 #include "x86/regs.h"
@@ -108,13 +109,30 @@ void vcpu_destroy(struct vcpu *v)
 
 /* ---- State ---------------------------------------------------------------------------------- */
 
+/* The groups that some lazy register is in. */
+#define LAZY_GROUPS (HV_STATE_CRS | HV_STATE_DRS | HV_STATE_MSRS | HV_STATE_FPU)
+
+static void get_code(struct vcpu *v, struct hv_code *code)
+{
+	struct hvm_violation why = { .walk = false };
+
+	vcpu_take_cpu(v);
+	if (v->exit.reason == HV_EXIT_MEMORY)
+		v->vm->ops->violation(v, &why);
+	code->implicit = why.walk || v->reinject.valid;
+	code->size = (u8)guest_fetch_bytes(v, v->vm->ops->get(v, HVM_RIP), code->bytes,
+					   &code->bits);
+}
+
 void vcpu_getstate(struct vcpu *v, struct hv_vcpu_state *s, u64 groups)
 {
 	const struct vcpu_lazy *l = &v->lazy;
 
-	if (this_cpu()->owner == v)
+	if (groups & LAZY_GROUPS && this_cpu()->owner == v)
 		leave_cpu(v);
 	v->vm->ops->getstate(v, s, groups);
+	if (groups & HV_STATE_INSN)
+		get_code(v, &s->code);
 	if (groups & HV_STATE_CRS)
 		s->xcr0 = l->xcr0;
 	if (groups & HV_STATE_DRS)
@@ -142,6 +160,14 @@ static bool xsave_ok(const u8 *area)
 	return true;
 }
 
+/* The outside has done the instruction that exited, and goes on at `rip`. */
+static void end_insn(struct vcpu *v, u64 rip)
+{
+	vcpu_take_cpu(v);
+	v->exit.next_rip = rip;
+	v->vm->ops->advance(v, &v->exit);
+}
+
 int vcpu_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups)
 {
 	struct vcpu_lazy *l = &v->lazy;
@@ -151,7 +177,9 @@ int vcpu_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups)
 		return -EINVAL;
 	if (groups & HV_STATE_FPU && !xsave_ok(s->xsave))
 		return -EINVAL;
-	if (this_cpu()->owner == v)
+	if (groups & HV_STATE_INSN)
+		end_insn(v, s->rip);
+	if (groups & LAZY_GROUPS && this_cpu()->owner == v)
 		leave_cpu(v);
 	err = v->vm->ops->setstate(v, s, groups);
 	if (err)

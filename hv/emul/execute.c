@@ -299,8 +299,9 @@ static void string_advance(const struct insn *i, struct emul *e)
 static int execute_string(const struct insn *i, struct emul *e)
 {
 	bool rep = i->prefixes & (INSN_REP | INSN_REPNE);
+	u32 batch = e->rflags & RFLAGS_TF ? 1 : EMUL_BATCH;
 
-	for (u32 n = 0; n < EMUL_BATCH; n++) {
+	for (u32 n = 0; n < batch; n++) {
 		u64 left = alu_cut(e->gpr[HV_RCX], i->address_size);
 		int error;
 
@@ -319,19 +320,32 @@ static int execute_string(const struct insn *i, struct emul *e)
 
 /* ---- All together --------------------------------------------------------------------------- */
 
-int insn_execute(const struct insn *i, struct emul *e)
+typedef int (*execute_fn)(const struct insn *, struct emul *);
+
+static execute_fn executor(const struct insn *i)
 {
-	static int (*const execute[])(const struct insn *, struct emul *) = {
+	static const execute_fn execute[] = {
 #define execute_none NULL
 #define INSN_OP(op, name, execute) execute_##execute,
 #include "emul/insn.def"
 	};
-	bool strings = execute[i->op] == execute_string;
-	int error = execute[i->op] ? execute[i->op](i, e) : -ENOSYS;
+
+	return execute[i->op];
+}
+
+bool insn_is_string(const struct insn *i)
+{
+	return executor(i) == execute_string;
+}
+
+int insn_execute(const struct insn *i, struct emul *e)
+{
+	execute_fn execute = executor(i);
+	int error = execute ? execute(i, e) : -ENOSYS;
 
 	if (error)
 		return error;
-	if (strings && i->prefixes & (INSN_REP | INSN_REPNE) &&
+	if (execute == execute_string && i->prefixes & (INSN_REP | INSN_REPNE) &&
 	    alu_cut(e->gpr[HV_RCX], i->address_size))
 		return 0;		/* the guest does the rest when it runs again */
 	e->rip += i->length;

@@ -4,7 +4,7 @@
  * through functions of the caller. Pure.
  *
  * The CPU has checked segment limits, privilege and alignment before the access exited, so they are
- * not checked again. RFLAGS.TF, RFLAGS.RF and the interrupt shadow are the caller's, too.
+ * not checked again. The trap of RFLAGS.TF, RFLAGS.RF and the interrupt shadow are the caller's, too.
  *
  * A locked instruction, and XCHG with memory, which is always locked, is a read and then a write:
  * if others can reach that memory meanwhile, the caller keeps them out around insn_execute().
@@ -48,14 +48,18 @@ struct emul {
 	int (*out)(void *ctx, u16 port, u32 size, u64 value);
 };
 
+/** Is it one of MOVS, STOS, LODS, INS, OUTS? */
+bool insn_is_string(const struct insn *insn);
+
 /**
  * Execute `insn`, which is at `e->rip`. Every byte of an operand is read once. Nothing is written
  * before all is read, and no register changes before all is written. Flags that the manuals call
  * undefined are what most CPUs make them: AF is 0 after AND, OR, XOR and TEST; BT and its like
  * leave all but CF alone.
  *
- * A REP stops after EMUL_BATCH iterations, so that a guest can't keep us here: RIP stays where it
- * is, the registers say what is left, and to run the guest again continues it. After an error they
+ * A REP stops after EMUL_BATCH iterations, so that a guest can't keep us here, and with RFLAGS.TF
+ * after one: RIP stays where it is, the registers say what is left, and to run the guest again
+ * continues it. After an error they
  * count the iterations before the one that failed.
  * @return 0; -ENOSYS: we only know its length; else what a function of `e` returned
  */

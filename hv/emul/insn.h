@@ -25,6 +25,9 @@ enum insn_mode {
 	INSN_MODES
 };
 
+/** The mode of 16-, 32- or 64-bit code. */
+#define INSN_MODE(bits) ((enum insn_mode)((bits) >> 5))
+
 /** What an instruction does: INSN_ADD, ..., the first column of INSN_OP in emul/insn.def. */
 enum insn_op {
 #define INSN_OP(op, name, execute) INSN_##op,

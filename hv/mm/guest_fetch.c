@@ -82,15 +82,21 @@ static u32 fetch(struct vcpu *v, u64 linear, u8 *buf, u32 size)
 	return n;
 }
 
-int guest_fetch(struct vcpu *v, u64 rip, struct insn *insn)
+u32 guest_fetch_bytes(struct vcpu *v, u64 rip, u8 bytes[static INSN_MAX_LENGTH], u8 *bits)
 {
-	u8 bytes[INSN_MAX_LENGTH];
 	u64 base;
 	enum insn_mode mode = code_mode(v, &base);
-	u64 linear = mode == INSN_64 ? rip : (u32)(base + rip);
-	u32 size = fetch(v, linear, bytes, sizeof(bytes));
 
-	return insn_decode(insn, bytes, size, mode) ? -EINVAL : 0;
+	*bits = (u8)(16 << mode);
+	return fetch(v, mode == INSN_64 ? rip : (u32)(base + rip), bytes, INSN_MAX_LENGTH);
+}
+
+int guest_fetch(struct vcpu *v, u64 rip, struct insn *insn)
+{
+	u8 bytes[INSN_MAX_LENGTH], bits;
+	u32 size = guest_fetch_bytes(v, rip, bytes, &bits);
+
+	return insn_decode(insn, bytes, size, INSN_MODE(bits)) ? -EINVAL : 0;
 }
 
 const u8 *guest_fetch_pointer(struct vcpu *v, u64 rip)

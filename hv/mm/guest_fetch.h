@@ -16,6 +16,13 @@
 int guest_fetch(struct vcpu *v, u64 rip, struct insn *insn);
 
 /**
+ * The bytes of that instruction, and what is behind it.
+ * @param bits  out: 16, 32 or 64: in code of how many it is
+ * @return how many bytes can be read, up to 15
+ */
+u32 guest_fetch_bytes(struct vcpu *v, u64 rip, u8 bytes[static INSN_MAX_LENGTH], u8 *bits);
+
+/**
  * Where the first byte of that instruction is in the host; true as long as vm->p2m_generation
  * stays.
  * @return NULL: not in the guest's memory

@@ -15,6 +15,7 @@
 #define RFLAGS_IF	BIT(9)
 #define RFLAGS_DF	BIT(10)
 #define RFLAGS_OF	BIT(11)
+#define RFLAGS_RF	BIT(16)
 #define RFLAGS_VM	BIT(17)
 #define RFLAGS_AC	BIT(18)
 
@@ -94,6 +95,7 @@
 #define EFER_SVME	BIT(12)
 
 #define DR6_RESET	0xffff0ff0ull
+#define DR6_BS		BIT(14)
 #define DR6_EVENTS	0x600full	/* B0-B3, BD, BS */
 #define DR7_RESET	0x400ull
 #define DR7_GD		0x2000ull
@@ -125,6 +127,7 @@
 #define EXC_UD	6
 #define EXC_DF	8
 #define EXC_GP	13
+#define EXC_PF	14
 #define EXC_AC	17
 
 /* Segment attributes in the layout of struct hv_segment */
