@@ -4,10 +4,11 @@
  */
 #include "guest.h"
 
-enum kind { CPUID, HYPERCALL, RDMSR, UART, PAGE };
+enum kind { CPUID, HYPERCALL, RDMSR, UART, PAGE, MMIO_READ, MMIO_WRITE };
 
 #define MSR_MISC_ENABLE	0x1a0
 #define COM1_SCRATCH	(COM1 + 7)
+#define PROBE_MEMORY	0xfedf0008ull	/* of the probe: hv/dev/vprobe.h */
 #define PAGES_AT	(4ull << 20)	/* memory that nobody has touched yet */
 
 static inline u64 rdtsc(void)
@@ -47,6 +48,12 @@ static void run(enum kind kind, u64 n)
 	case PAGE:
 		for (u64 i = 0; i < n; i++)
 			*(volatile u8 *)(PAGES_AT + i * 4096) = 1;
+		break;
+	case MMIO_READ:
+		REPEAT(n, "mov %0, %%edx; mov (%%rdx), %%eax", "i"(PROBE_MEMORY));
+		break;
+	case MMIO_WRITE:
+		REPEAT(n, "mov %0, %%edx; mov %%eax, (%%rdx)", "i"(PROBE_MEMORY));
 		break;
 	}
 }

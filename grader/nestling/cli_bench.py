@@ -30,7 +30,8 @@ ROUNDS = 1000
 # writes to it: zeroing its 512 words is a part of the cost, and of 4 KiB of tables each 2 MiB.
 KINDS = {"cpuid": (0, "2313"), "hypercall": (1, "2455"), "rdmsr": (2, "2381"),
          "uart": (3, "1417 in the kernel, 2921 in a user-space VMM"),
-         "page": (4, "not measured")}
+         "page": (4, "not measured"),
+         "mmio_read": (5, "5245 in a user-space VMM"), "mmio_write": (6, "not measured")}
 
 # Size -> (what it is of, its unit, where `selftest=p2m` tells it). An idle VM has one vCPU that has
 # not run yet, and 64 MiB; where its memory is fixed, that is not counted.
@@ -44,7 +45,8 @@ def ticks(kind: str, rounds: int, build: Path) -> int:
     """The TSC ticks that so many exits of a kind take."""
     number = KINDS[kind][0]
     memory = "16M lazy" if kind == "page" else "2M"
-    text = f'vm "bench" {{ memory {memory} kernel "bench.64.elf" args {number} {rounds} }}'
+    text = (f'vm "bench" {{ memory {memory} kernel "bench.64.elf" args {number} {rounds} '
+            'devices { serial pic exit probe } }')
     result = boot(platform_named("tcg"), VmFile("bench.vm", text), build, limits=Limits(seconds=60))
     printed = re.search(r"ticks=0x([0-9a-f]+)", result.channels.get("A", ""))
     if result.reason is not Reason.ENDED or not printed:

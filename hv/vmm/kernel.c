@@ -96,7 +96,7 @@ static int find_file(const struct vmm_vm *vm, const char *what, const char *name
 }
 
 /* A file in memory of its own, which the guest can't write to. */
-static int load_rom(const struct vmm_vm *vm)
+static int load_rom(struct vmm_vm *vm)
 {
 	const struct vmfile_vm *c = vm->config;
 	struct files f = { .vm = vm->id };
@@ -108,11 +108,13 @@ static int load_rom(const struct vmm_vm *vm)
 	err = vmm_map(vm, c->rom_at, ROUND_UP(size, 4096), HV_PROT_READ | HV_PROT_EXEC) ?:
 	      copy_file(&f, 0, 0, c->rom_at, size);
 	if (err)
-		vmm_printf("vm %s: rom \"%s\" can't be loaded: error %d\n", c->name, c->rom, -err);
+		vmm_printf("vm %s: rom \"%s\" can't be loaded: %s %d\n", c->name, c->rom,
+			   err == -EEXIST ? "a device is there: error" : "error", -err);
+	vm->rom_size = err ? 0 : ROUND_UP(size, 4096);
 	return err;
 }
 
-int vmm_load_kernel(const struct vmm_vm *vm, struct vmm_kernel *k)
+int vmm_load_kernel(struct vmm_vm *vm, struct vmm_kernel *k)
 {
 	const struct vmfile_vm *c = vm->config;
 	struct files f = { .vm = vm->id };

@@ -198,6 +198,18 @@ static const struct {
 	{ VMFILE_KEYBOARD, VKBD_RESET, 1, reset, THE_VM },
 	{ VMFILE_SCREEN, VSCREEN_PORT, VSCREEN_PORTS, vscreen_access, THE(screen) },
 	{ VMFILE_EXIT, EXIT_PORT, 1, exit_port, THE_VM },
+	{ VMFILE_PROBE, VPROBE_PORT, VPROBE_PORTS, vprobe_port, THE(probe) },
+};
+
+/* The same for guest physical addresses. */
+static const struct {
+	enum vmfile_device device;
+	u64 first, size;
+	bus_mmio_handler handler;
+	u32 dev;
+} places[] = {
+	{ VMFILE_PROBE, VPROBE_MEMORY, VPROBE_MEMORY_SIZE, vprobe_memory, THE(probe) },
+	{ VMFILE_PROBE, VPROBE_STREAM, VPROBE_STREAM_SIZE, vprobe_stream, THE(probe) },
 };
 
 int pc_init(struct vmm_vm *vm)
@@ -219,6 +231,11 @@ int pc_init(struct vmm_vm *vm)
 		if (devices & ports[i].device)
 			err = bus_claim(&vm->bus, ports[i].first, ports[i].count, ports[i].handler,
 					(u8 *)vm + ports[i].dev);
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(places) && !err; i++) {
+		if (devices & places[i].device)
+			err = bus_mmio_claim(&vm->bus, places[i].first, places[i].size,
+					     places[i].handler, (u8 *)vm + places[i].dev);
 	}
 	if (vm->config->watch_size && !err)
 		err = bus_claim(&vm->bus, REPORT_PORT, 1, report_port, vm);

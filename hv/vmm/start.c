@@ -31,6 +31,8 @@ static int page_tables(const struct vmm_vm *vm, u64 *cr3)
 
 int vmm_map(const struct vmm_vm *vm, u64 gpa, u64 size, u32 prot)
 {
+	if (bus_mmio_find(&vm->bus, gpa, size))
+		return -EEXIST;
 	return vm->config->lazy ? hv_gpa_map_lazy(vm->id, gpa, size, prot) :
 				  hv_gpa_map(vm->id, gpa, size, prot);
 }
@@ -110,6 +112,7 @@ int vmm_start(struct vmm_vm *vm)
 	if (err) {
 		vmm_printf("vm %s: can't be created: %s\n", name,
 			   err == -ENOMEM ? "not enough host memory that is contiguous" :
+			   err == -EEXIST ? "a device is where its memory would be" :
 			   err == -ENOSPC ? "too many VMs" : "bad configuration");
 		return err;
 	}

@@ -49,12 +49,20 @@ static bool late_memory(struct vmm_vm *vm, u64 gpa)
 	       !vmm_map(vm, c->late, c->late_size, HV_PROT_ALL);
 }
 
+static void do_insn(struct vmm_vm *vm, const struct hv_exit *x)
+{
+	const char *reason = emulate(vm, x);
+
+	if (reason)
+		fail(vm, reason);
+}
+
 static void handle(struct vmm_vm *vm, struct hv_exit *x)
 {
 	switch (x->reason) {
 	case HV_EXIT_IO:
 		if (x->io.string)
-			fail(vm, "insn");
+			do_insn(vm, x);
 		else
 			bus_port_access(&vm->bus, x->io.port, x->io.size, x->io.in, &x->io.data);
 		break;
@@ -71,7 +79,9 @@ static void handle(struct vmm_vm *vm, struct hv_exit *x)
 	case HV_EXIT_IRQ_WINDOW:
 		break;			/* see below: pc_interrupt() */
 	case HV_EXIT_MEMORY:
-		if (!late_memory(vm, x->memory.gpa))
+		if (emulate_claims(vm, x->memory.gpa))
+			do_insn(vm, x);
+		else if (!late_memory(vm, x->memory.gpa))
 			fail(vm, "memory");
 		break;
 	case HV_EXIT_POOL:

@@ -11,6 +11,7 @@
 #include "dev/vkbd.h"
 #include "dev/vpic.h"
 #include "dev/vpit.h"
+#include "dev/vprobe.h"
 #include "dev/vrtc.h"
 #include "dev/vscreen.h"
 #include "dev/vuart.h"
@@ -33,6 +34,8 @@ struct vmm_vm {
 	struct vuart uart;
 	struct vkbd kbd;
 	struct vscreen screen;
+	struct vprobe probe;
+	u64 rom_size;			/**< bytes at config->rom_at; 0: there is no ROM */
 	bool plain;			/**< its kernel wants nothing of a PC: vmm_kernel.plain */
 	bool listens;			/**< somebody may type for this VM */
 	u64 due;			/**< hv_clock() at which a device wants something */
@@ -71,6 +74,17 @@ void pc_interrupt(struct vmm_vm *vm);
 /** HLT: wait for an interrupt. @return false: none can come */
 bool pc_halt(struct vmm_vm *vm);
 
+/* emulate.c */
+
+/** Is there a device somewhere in the 4 KiB of guest physical addresses around `gpa`? */
+bool emulate_claims(const struct vmm_vm *vm, u64 gpa);
+/**
+ * Do the instruction that exited with `exit`: HV_EXIT_MEMORY where emulate_claims() it, or
+ * HV_EXIT_IO of INS or OUTS. Of a REP a part may be left, with which the guest goes on.
+ * @return NULL; else why the VM can't go on, for vmm_end()
+ */
+const char *emulate(struct vmm_vm *vm, const struct hv_exit *exit);
+
 /* input.c */
 
 /** Give the VM what was typed for it. */
@@ -107,7 +121,10 @@ bool selftest_walk(const char *arguments);
 
 /** All of it: machine, kernel, vCPU. Says what is wrong itself. */
 int vmm_start(struct vmm_vm *vm);
-/** Give the VM memory, of the kind that its description asks for. See hv_gpa_map(). */
+/**
+ * Give the VM memory, of the kind that its description asks for. See hv_gpa_map().
+ * @return -EEXIST: or a device is there
+ */
 int vmm_map(const struct vmm_vm *vm, u64 gpa, u64 size, u32 prot);
 /** Only the machine with its memory. */
 int vmm_create(struct vmm_vm *vm);
@@ -137,7 +154,7 @@ static inline u64 vmm_plain_end(const struct vmfile_vm *c)
 }
 
 /** Load the VM's kernel, and its modules. Says what is wrong itself. */
-int vmm_load_kernel(const struct vmm_vm *vm, struct vmm_kernel *k);
+int vmm_load_kernel(struct vmm_vm *vm, struct vmm_kernel *k);
 
 /* policy.c */
 void vmm_policy(struct hv_machine_config *config);
