@@ -105,16 +105,21 @@ static bool window_is_open(struct vcpu *v, struct hv_exit *x)
 	return window_opened(v);
 }
 
-/* There was no translation, or not for this access: lazy memory has it now, or nobody. */
-static bool memory_exit(struct vcpu *v, struct hv_exit *x)
+/* Lazy memory may have the translation now. */
+static __noinline bool lazy_memory(struct vcpu *v, struct hv_exit *x)
 {
 	struct hvm_violation why;
 
-	milestone_violation(v, x);
-	if (!v->vm->paged)
-		return false;
 	v->vm->ops->violation(v, &why);
 	return p2m_violation(v, x, &why);
+}
+
+/* There was no translation, or not for this access. */
+static bool memory_exit(struct vcpu *v, struct hv_exit *x)
+{
+	if (milestone_violations)
+		milestone_violation(v, x);
+	return v->vm->paged && lazy_memory(v, x);
 }
 
 /* The less frequent half of the switch. */
@@ -141,8 +146,6 @@ static __noinline bool handle_rare(struct vcpu *v, struct hv_exit *x)
 		return true;
 	case HV_EXIT_HLT:
 		return vcpu_halt(v, x);
-	case HV_EXIT_MEMORY:
-		return memory_exit(v, x);
 	default:
 		return false;	/* SHUTDOWN, REFUSED, ...: the outside decides */
 	}
@@ -167,6 +170,8 @@ bool exit_handle(struct vcpu *v, struct hv_exit *x)
 		v->vm->ops->advance(v, x);
 		v->in_size = x->io.in ? x->io.size : 0;
 		return false;
+	case HV_EXIT_MEMORY:
+		return memory_exit(v, x);
 	case HV_EXIT_HOST_IRQ:
 	case HV_EXIT_HOST_NMI:
 	case HV_EXIT_PREEMPT:

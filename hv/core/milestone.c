@@ -13,7 +13,7 @@
 
 static const char *chosen = "";
 static u64 entries;		/* still to come, for `entry` */
-static u64 violations;		/* to be shown, for `violation` */
+u64 milestone_violations;
 static u64 controls_of = 1;	/* id of the VM, for `controls` */
 static const struct hv_event *cut_short;	/* at the last but one of them, for `requeue` */
 
@@ -73,7 +73,7 @@ bool milestone_set(const char *step)
 	if (!strncmp(step, "entry:", 6))
 		return set_number("entry", step + 6, &entries);
 	if (!strncmp(step, "violation:", 10))
-		return set_number("violation", step + 10, &violations);
+		return set_number("violation", step + 10, &milestone_violations);
 	if (!strncmp(step, "controls:", 9))
 		return set_number("controls", step + 9, &controls_of);
 	for (u32 i = 0; i < ARRAY_SIZE(steps); i++) {
@@ -300,12 +300,10 @@ void milestone_violation(struct vcpu *v, const struct hv_exit *x)
 	/* What is not filled in shall show. */
 	struct hvm_violation why = { .access = UINT32_MAX, .mapped = true, .walk = true };
 
-	if (!milestone_is("violation"))
-		return;
 	number++;
 	v->vm->ops->violation(v, &why);
 	printf("see %lu.gpa=0x%lx\nsee %lu.access=0x%x\nsee %lu.mapped=0x%x\nsee %lu.walk=0x%x\n",
 	       number, x->memory.gpa, number, why.access, number, why.mapped, number, why.walk);
-	if (number == violations)
+	if (number == milestone_violations)
 		machine_end(0);
 }

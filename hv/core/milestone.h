@@ -59,6 +59,8 @@ void milestone_first_run(struct vcpu *v);
 /** An entry follows the exit `last`: `entry`, `requeue`. @return stop as soon as it is prepared */
 bool milestone_entry(struct vcpu *v, const struct hv_exit *last);
 
+/** `violation`: how many to show; 0: none, then there is no need to tell them. */
+extern u64 milestone_violations;
 /** Second-level translation of `v` failed with the exit `x`: `violation`. */
 void milestone_violation(struct vcpu *v, const struct hv_exit *x);
 

@@ -31,6 +31,7 @@ int vcpu_create(struct vm *vm, u32 index, const struct hv_vcpu_start *start)
 	v->index = index;
 	v->bare = vm->config.bare;
 	v->plain.rip = PLAIN_NONE;
+	v->code.page = CODE_NONE;
 	v->at_entry = true;	/* to drop what another VM with its tables' address has left */
 	v->exit.next_rip = v->exit.value = FORGOTTEN;
 	v->gpr[HV_RDI] = start->args[0];
@@ -114,25 +115,26 @@ void vcpu_destroy(struct vcpu *v)
 
 static void get_code(struct vcpu *v, struct hv_code *code)
 {
-	struct hvm_violation why = { .walk = false };
+	code->implicit = v->reinject.valid;
+	if (this_cpu()->owner != v)
+		vcpu_take_cpu(v);
+	if (v->exit.reason == HV_EXIT_MEMORY) {
+		struct hvm_violation why;
 
-	vcpu_take_cpu(v);
-	if (v->exit.reason == HV_EXIT_MEMORY)
 		v->vm->ops->violation(v, &why);
-	code->implicit = why.walk || v->reinject.valid;
-	code->size = (u8)guest_fetch_bytes(v, v->vm->ops->get(v, HVM_RIP), code->bytes,
-					   &code->bits);
+		code->implicit |= why.walk;
+	}
+	code->size = (u8)guest_fetch_bytes(v, v->exit.rip, code->bytes, &code->bits);
 }
 
-void vcpu_getstate(struct vcpu *v, struct hv_vcpu_state *s, u64 groups)
+/* Groups of which the core has a part. */
+static __noinline void get_core_groups(struct vcpu *v, struct hv_vcpu_state *s, u64 groups)
 {
 	const struct vcpu_lazy *l = &v->lazy;
 
 	if (groups & LAZY_GROUPS && this_cpu()->owner == v)
 		leave_cpu(v);
 	v->vm->ops->getstate(v, s, groups);
-	if (groups & HV_STATE_INSN)
-		get_code(v, &s->code);
 	if (groups & HV_STATE_CRS)
 		s->xcr0 = l->xcr0;
 	if (groups & HV_STATE_DRS)
@@ -143,6 +145,16 @@ void vcpu_getstate(struct vcpu *v, struct hv_vcpu_state *s, u64 groups)
 		memcpy(s->xsave, l->xsave, HV_XSAVE_SIZE);
 	if (groups & HV_STATE_INTR)
 		s->pending = v->reinject.valid ? v->reinject : v->exception;
+}
+
+void vcpu_getstate(struct vcpu *v, struct hv_vcpu_state *s, u64 groups)
+{
+	if (groups & (LAZY_GROUPS | HV_STATE_INTR))
+		get_core_groups(v, s, groups);
+	else
+		v->vm->ops->getstate(v, s, groups);
+	if (groups & HV_STATE_INSN)
+		get_code(v, &s->code);
 }
 
 /* XRSTOR in the host must not fault: known components, a zero header, no reserved MXCSR bit. */
@@ -163,12 +175,13 @@ static bool xsave_ok(const u8 *area)
 /* The outside has done the instruction that exited, and goes on at `rip`. */
 static void end_insn(struct vcpu *v, u64 rip)
 {
-	vcpu_take_cpu(v);
+	if (this_cpu()->owner != v)
+		vcpu_take_cpu(v);
 	v->exit.next_rip = rip;
 	v->vm->ops->advance(v, &v->exit);
 }
 
-int vcpu_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups)
+static __noinline int set_core_groups(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups)
 {
 	struct vcpu_lazy *l = &v->lazy;
 	int err;
@@ -177,8 +190,6 @@ int vcpu_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups)
 		return -EINVAL;
 	if (groups & HV_STATE_FPU && !xsave_ok(s->xsave))
 		return -EINVAL;
-	if (groups & HV_STATE_INSN)
-		end_insn(v, s->rip);
 	if (groups & LAZY_GROUPS && this_cpu()->owner == v)
 		leave_cpu(v);
 	err = v->vm->ops->setstate(v, s, groups);
@@ -197,6 +208,19 @@ int vcpu_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups)
 		v->exception.valid = false;
 	}
 	return 0;
+}
+
+int vcpu_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups)
+{
+	int err = 0;
+
+	if (groups & (LAZY_GROUPS | HV_STATE_INTR))
+		err = set_core_groups(v, s, groups);
+	else if (groups & HV_STATE_ALL)
+		err = v->vm->ops->setstate(v, s, groups & HV_STATE_ALL);
+	if (groups & HV_STATE_INSN && !err)
+		end_insn(v, s->rip);
+	return err;
 }
 
 /* ---- Running -------------------------------------------------------------------------------- */

@@ -79,6 +79,17 @@ struct vcpu_lazy {
 	void *xsave;		/**< one page, 64-byte aligned */
 };
 
+/** The way through the guest's tables to the page of code that was last read (mm/guest_fetch.c). */
+struct code_path {
+	u64 page, cr3;		/**< linear address / 4096, or CODE_NONE; where the way begins */
+	u64 generation;		/**< of the VM's p2m, as long as which the pointers are good */
+	const volatile u64 *entry[4];	/**< each entry on the way, and what it said; if there are
+					     fewer, the last one again */
+	u64 value[4];
+	const u8 *code;		/**< first byte of the page */
+};
+#define CODE_NONE (~0ull)
+
 /** An instruction that exited and had no prefix. See svm_advance_exactly(). */
 struct plain_insn {
 	u64 rip, cr3;		/**< where it was; PLAIN_NONE: nowhere */
@@ -99,6 +110,7 @@ struct vcpu {
 	u64 cr8;		/**< VMX: the guest's CR8; AMD keeps it in V_TPR */
 
 	struct plain_insn plain;
+	struct code_path code;
 	struct trace_who who;	/**< for the trace: this vCPU, on its present CPU */
 	struct vcpu_lazy lazy;
 

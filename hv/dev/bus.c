@@ -67,13 +67,32 @@ int bus_mmio_claim(struct bus *bus, u64 first, u64 size, bus_mmio_handler handle
 }
 
 /**
+ * An access that no device can have as a whole: `size` accesses of one byte by bus_mmio_access(),
+ * lowest address first. The byte at address `at` is bits 7:0 of *value, the next one 15:8 ...; of
+ * a read nothing is left above them.
+ */
+__maybe_unused static __noinline void in_bytes(const struct bus *bus, u64 at, u32 size, bool write,
+					       u64 *value)
+{
+	u64 answer = 0;
+
+	for (u32 i = 0; i < size; i++) {
+		u64 byte = *value >> 8 * i & 0xff;
+
+		bus_mmio_access(bus, at + i, 1, write, &byte);
+		answer |= byte << 8 * i;
+	}
+	*value = answer;
+}
+
+/**
  * One access of the guest to `size` bytes, 1 to 8, at guest physical address `at`, where there is
  * no memory. bus_mmio_find() tells whose they are.
  *
  * An access of 1, 2, 4 or 8 bytes that are all one device's goes to that device as it is, once,
- * with its offset in the device's range. Any other is made of accesses of one byte, lowest address
- * first, and so may reach two devices, or go beyond a device's end. A byte that is no device's
- * reads as ff, and is lost when written.
+ * with its offset in the device's range. Any other is made of accesses of one byte (in_bytes()), and
+ * so may reach two devices, or go beyond a device's end. A byte that is no device's reads as ff, and
+ * is lost when written.
  *
  * Of a write the device sees the low `size` bytes of *value, and nothing above. Of what it answers
  * to a read the low `size` bytes go into *value, and nothing above.
@@ -81,25 +100,19 @@ int bus_mmio_claim(struct bus *bus, u64 first, u64 size, bus_mmio_handler handle
 void bus_mmio_access(const struct bus *bus, u64 at, u32 size, bool write, u64 *value)
 {
 	const struct bus_mmio *m = bus_mmio_find(bus, at, 1);
-	u64 mask = size == 8 ? UINT64_MAX : BIT(8 * size) - 1, seen = 0;
+	u64 mask = UINT64_MAX >> (64 - 8 * size);
 
-	if (size == 1 && !m) {
-		*value = 0xff;
-		return;
-	}
+	*value &= mask;
 	if (m && m->size - (at - m->first) >= size && !(size & (size - 1))) {
-		*value &= mask;
 		m->handler(m->dev, at - m->first, size, write, value);
 		*value &= mask;
 		return;
 	}
-	for (u32 i = 0; i < size; i++) {
-		u64 byte = *value >> 8 * i & 0xff;
-
-		bus_mmio_access(bus, at + i, 1, write, &byte);
-		seen |= byte << 8 * i;
+	if (size == 1) {
+		*value = 0xff;
+		return;
 	}
-	*value = seen;
+	in_bytes(bus, at, size, write, value);
 }
 
 void bus_bytes_access(const struct bus_bytes *bytes, void *dev, u16 offset, u8 size, bool in,

@@ -33,17 +33,27 @@ void vprobe_stream(void *dev, u64 offset, u32 size, bool write, u64 *value)
 	stream(dev, offset, size, write, value);
 }
 
+static __inlined void copy(u8 *at, u64 *value, u32 size, bool write)
+{
+	if (write)
+		__builtin_memcpy(at, value, size);
+	else
+		__builtin_memcpy(value, at, size);
+}
+
 void vprobe_memory(void *dev, u64 offset, u32 size, bool write, u64 *value)
 {
 	struct vprobe *p = dev;
-	u64 read = 0;
+	u8 *at = p->memory + offset;
 
-	for (u32 i = 0; i < size; i++) {
-		if (write)
-			p->memory[offset + i] = (u8)(*value >> 8 * i);
-		read |= (u64)p->memory[offset + i] << 8 * i;
+	if (!write)
+		*value = 0;
+	switch (size) {		/* so that each is one instruction of the host */
+	case 1: copy(at, value, 1, write); break;
+	case 2: copy(at, value, 2, write); break;
+	case 4: copy(at, value, 4, write); break;
+	default: copy(at, value, 8, write);
 	}
-	*value = read;
 }
 
 void vprobe_port(void *dev, u16 offset, u8 size, bool in, u32 *value)

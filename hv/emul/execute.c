@@ -320,32 +320,19 @@ static int execute_string(const struct insn *i, struct emul *e)
 
 /* ---- All together --------------------------------------------------------------------------- */
 
-typedef int (*execute_fn)(const struct insn *, struct emul *);
-
-static execute_fn executor(const struct insn *i)
+int insn_execute(const struct insn *i, struct emul *e)
 {
-	static const execute_fn execute[] = {
+	static int (*const execute[])(const struct insn *, struct emul *) = {
 #define execute_none NULL
 #define INSN_OP(op, name, execute) execute_##execute,
 #include "emul/insn.def"
 	};
-
-	return execute[i->op];
-}
-
-bool insn_is_string(const struct insn *i)
-{
-	return executor(i) == execute_string;
-}
-
-int insn_execute(const struct insn *i, struct emul *e)
-{
-	execute_fn execute = executor(i);
-	int error = execute ? execute(i, e) : -ENOSYS;
+	bool strings = execute[i->op] == execute_string;
+	int error = execute[i->op] ? execute[i->op](i, e) : -ENOSYS;
 
 	if (error)
 		return error;
-	if (execute == execute_string && i->prefixes & (INSN_REP | INSN_REPNE) &&
+	if (strings && i->prefixes & (INSN_REP | INSN_REPNE) &&
 	    alu_cut(e->gpr[HV_RCX], i->address_size))
 		return 0;		/* the guest does the rest when it runs again */
 	e->rip += i->length;

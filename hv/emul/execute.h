@@ -48,9 +48,6 @@ struct emul {
 	int (*out)(void *ctx, u16 port, u32 size, u64 value);
 };
 
-/** Is it one of MOVS, STOS, LODS, INS, OUTS? */
-bool insn_is_string(const struct insn *insn);
-
 /**
  * Execute `insn`, which is at `e->rip`. Every byte of an operand is read once. Nothing is written
  * before all is read, and no register changes before all is written. Flags that the manuals call

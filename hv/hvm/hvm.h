@@ -15,14 +15,15 @@ struct cpu;
 enum hvm_reg {
 	HVM_RIP, HVM_RSP, HVM_RFLAGS, HVM_CR0, HVM_CR3, HVM_CR4, HVM_EFER, HVM_PAT, HVM_CR8,
 	HVM_CPL, HVM_TSC_OFFSET,
-	HVM_CS_BASE, HVM_CS_ATTR,	/* only to be read; `attr` as in struct hv_segment */
 	HVM_REGS
 };
 
-/** All that the translation of linear addresses depends on, as the guest sees it. */
+/** All that the translation of linear addresses depends on, as the guest sees it; and its CS. */
 struct hvm_paging {
 	u64 cr0, cr3, cr4, efer, rflags;
 	u32 cpl;
+	u32 cs_attr;		/**< as in struct hv_segment */
+	u64 cs_base;
 	bool has_pdpte;		/**< the CPU uses `pdpte`, whatever is in memory */
 	u64 pdpte[4];		/**< of PAE paging */
 };

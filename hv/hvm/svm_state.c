@@ -24,8 +24,6 @@ u64 svm_get(struct vcpu *v, enum hvm_reg reg)
 	case HVM_CR8: return c->int_ctl & V_TPR & 0xf;
 	case HVM_PAT: return c->g_pat;
 	case HVM_TSC_OFFSET: return c->tsc_offset;
-	case HVM_CS_BASE: return c->cs.base;
-	case HVM_CS_ATTR: return attr_from_vmcb(c->cs.attr);
 	case HVM_CPL: return c->ss.attr >> 5 & 3;	/* what every CPU keeps right */
 	default: return 0;
 	}
@@ -42,6 +40,8 @@ void svm_get_paging(struct vcpu *v, struct hvm_paging *p)
 	p->efer = c->efer;
 	p->rflags = c->rflags;
 	p->cpl = c->ss.attr >> 5 & 3;
+	p->cs_attr = attr_from_vmcb(c->cs.attr);
+	p->cs_base = c->cs.base;
 	p->has_pdpte = false;
 }
 
@@ -72,9 +72,6 @@ struct reg_map {
 	u16 state, vmcb;
 };
 
-static const struct reg_map gprs[] = {
-	REG(gpr[HV_RAX], rax), REG(gpr[HV_RSP], rsp), REG(rip, rip), REG(rflags, rflags),
-};
 static const struct reg_map crs[] = {
 	REG(cr0, cr0), REG(cr2, cr2), REG(cr3, cr3), REG(cr4, cr4),
 };
@@ -93,7 +90,6 @@ static const struct {
 	const struct reg_map *map;
 	u32 count;
 } groups_of[] = {
-	{ HV_STATE_GPRS, gprs, ARRAY_SIZE(gprs) },
 	{ HV_STATE_CRS, crs, ARRAY_SIZE(crs) },
 	{ HV_STATE_DRS, drs, ARRAY_SIZE(drs) },
 	{ HV_STATE_MSRS, msrs, ARRAY_SIZE(msrs) },
@@ -117,8 +113,14 @@ void svm_getstate(struct vcpu *v, struct hv_vcpu_state *s, u64 groups)
 {
 	struct vmcb *c = vmcb_of(v);
 
-	if (groups & HV_STATE_GPRS)
+	if (groups & HV_STATE_GPRS) {
 		memcpy(s->gpr, v->gpr, sizeof(s->gpr));
+		s->gpr[HV_RSP] = c->rsp;
+		s->rip = c->rip;
+		s->rflags = c->rflags;
+	}
+	if (!(groups & HV_STATE_ALL & ~HV_STATE_GPRS))
+		return;
 	for (u32 g = 0; g < ARRAY_SIZE(groups_of); g++) {
 		for (u32 i = 0; groups & groups_of[g].group && i < groups_of[g].count; i++) {
 			const struct reg_map *m = &groups_of[g].map[i];
@@ -126,8 +128,6 @@ void svm_getstate(struct vcpu *v, struct hv_vcpu_state *s, u64 groups)
 			*(u64 *)((char *)s + m->state) = *(u64 *)((char *)c + m->vmcb);
 		}
 	}
-	if (groups & HV_STATE_GPRS)
-		s->gpr[HV_RAX] = v->gpr[HV_RAX];
 	if (groups & HV_STATE_MSRS)
 		s->efer &= ~EFER_SVME;
 	if (groups & HV_STATE_CRS)
@@ -159,14 +159,20 @@ static bool loadable(const struct hv_vcpu_state *s, u64 groups)
 	return !(groups & HV_STATE_MSRS && s->efer & ~(EFER_SVM_VALID & ~EFER_SVME));
 }
 
-int svm_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups)
+static void set_gprs(struct vcpu *v, const struct hv_vcpu_state *s)
 {
 	struct vmcb *c = vmcb_of(v);
 
-	if (!loadable(s, groups))
-		return -EINVAL;
-	if (groups & HV_STATE_GPRS)
-		memcpy(v->gpr, s->gpr, sizeof(s->gpr));
+	memcpy(v->gpr, s->gpr, sizeof(s->gpr));
+	c->rax = s->gpr[HV_RAX];
+	c->rsp = s->gpr[HV_RSP];
+	c->rip = s->rip;
+	c->rflags = s->rflags;
+}
+
+/* The groups but HV_STATE_GPRS. */
+static void set_others(struct vmcb *c, const struct hv_vcpu_state *s, u64 groups)
+{
 	for (u32 g = 0; g < ARRAY_SIZE(groups_of); g++) {
 		for (u32 i = 0; groups & groups_of[g].group && i < groups_of[g].count; i++) {
 			const struct reg_map *m = &groups_of[g].map[i];
@@ -198,5 +204,16 @@ int svm_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups)
 		c->idtr.base = s->idtr.base;
 		c->idtr.limit = s->idtr.limit;
 	}
+}
+
+int svm_setstate(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups)
+{
+	if (groups & ~HV_STATE_GPRS) {
+		if (!loadable(s, groups))
+			return -EINVAL;
+		set_others(vmcb_of(v), s, groups);
+	}
+	if (groups & HV_STATE_GPRS)
+		set_gprs(v, s);
 	return 0;
 }

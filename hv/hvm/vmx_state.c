@@ -48,8 +48,6 @@ static u64 read_register(struct vcpu *v, enum hvm_reg reg)
 	case HVM_EFER: return vmread(GUEST_IA32_EFER);
 	case HVM_PAT: return vmread(GUEST_IA32_PAT);
 	case HVM_TSC_OFFSET: return vmread(TSC_OFFSET);
-	case HVM_CS_BASE: return vmread(GUEST_CS_BASE);
-	case HVM_CS_ATTR: return vmread(GUEST_CS_ACCESS_RIGHTS);
 	case HVM_CPL: return vmread(GUEST_SS_ACCESS_RIGHTS) >> 5 & 3;
 	default: return 0;
 	}
@@ -100,6 +98,8 @@ void vmx_get_paging(struct vcpu *v, struct hvm_paging *p)
 	p->efer = m.efer;
 	p->rflags = vmread(GUEST_RFLAGS);
 	p->cpl = vmread(GUEST_SS_ACCESS_RIGHTS) >> 5 & 3;
+	p->cs_attr = (u32)vmread(GUEST_CS_ACCESS_RIGHTS);
+	p->cs_base = vmread(GUEST_CS_BASE);
 	p->has_pdpte = m.cr0 & CR0_PG && m.cr4 & CR4_PAE && !(m.efer & EFER_LMA);
 	for (u32 i = 0; p->has_pdpte && i < ARRAY_SIZE(p->pdpte); i++)
 		p->pdpte[i] = vmread(GUEST_PDPTE0 + 2 * i);

@@ -2,29 +2,64 @@
 #include "mm/guest_fetch.h"
 
 #include "hvm/hvm.h"
+#include "lib/string.h"
 #include "mm/gmem.h"
 #include "x86/regs.h"
 
-/* How CS says that code is to be read (SDM vol. 3, 3.4.5), and where it begins. */
-static enum insn_mode code_mode(struct vcpu *v, u64 *base)
-{
-	u64 attr = v->vm->ops->get(v, HVM_CS_ATTR);
+/* What it takes to find code. */
+struct place {
+	struct hvm_paging mode;
+	enum insn_mode insn;
+	u64 linear;
+};
 
-	if (v->vm->ops->get(v, HVM_EFER) & EFER_LMA && attr & SEG_L) {
-		*base = 0;
-		return INSN_64;
+/* How CS says that code is to be read (SDM vol. 3, 3.4.5), and where it begins. */
+static __inlined void place_of(struct vcpu *v, u64 rip, struct place *p)
+{
+	v->vm->ops->get_paging(v, &p->mode);
+	if (p->mode.efer & EFER_LMA && p->mode.cs_attr & SEG_L) {
+		p->insn = INSN_64;
+		p->linear = rip;
+		return;
 	}
-	*base = v->vm->ops->get(v, HVM_CS_BASE);
-	return attr & SEG_DB ? INSN_32 : INSN_16;
+	p->insn = p->mode.cs_attr & SEG_DB ? INSN_32 : INSN_16;
+	p->linear = (u32)(p->mode.cs_base + rip);
+}
+
+/* ---- The way through the guest's tables ----------------------------------------------------- */
+
+/*
+ * Is the way to the page that we last went with 8-byte entries still the same? Then so is its end.
+ * @return the first byte of the page; NULL: it is another page, or the guest has changed an entry
+ */
+static __inlined const u8 *same_way(const struct vcpu *v, const struct place *p, u64 linear)
+{
+	const struct code_path *c = &v->code;
+
+	if (c->page != linear / PAGE_SIZE || c->cr3 != p->mode.cr3 ||
+	    c->generation != v->vm->p2m_generation || !(p->mode.efer & EFER_LMA))
+		return NULL;
+	if (*c->entry[0] != c->value[0] || *c->entry[1] != c->value[1] ||
+	    *c->entry[2] != c->value[2] || *c->entry[3] != c->value[3])
+		return NULL;
+	return c->code;
+}
+
+/* Entry `i` of the table at `table`, of 4 or 8 bytes. @return where it is; NULL: no memory */
+static const volatile void *entry_read(struct vcpu *v, u64 table, u64 i, u32 size, u64 *e)
+{
+	const volatile void *at = gmem_pointer(v->vm, gpa(table + i * size));
+
+	if (at)
+		*e = size == 8 ? *(const volatile u64 *)at : *(const volatile u32 *)at;
+	return at;
 }
 
 /* One of PAE's four PDPTEs, which choose the first table that is walked. */
-static int pdpte(struct vcpu *v, const struct hvm_paging *r, u32 linear, u64 *e)
+static bool pdpte(struct vcpu *v, const struct hvm_paging *r, u32 linear, u64 *e)
 {
-	u64 i = linear >> 30;
-
-	*e = r->pdpte[i];
-	return r->has_pdpte ? 0 : gmem_read(v->vm, gpa((r->cr3 & 0xffffffe0) + i * 8), e, 8);
+	*e = r->pdpte[linear >> 30];
+	return r->has_pdpte || entry_read(v, r->cr3 & 0xffffffe0, linear >> 30, 8, e);
 }
 
 /*
@@ -32,51 +67,77 @@ static int pdpte(struct vcpu *v, const struct hvm_paging *r, u32 linear, u64 *e)
  * present, allowed and marked as accessed: there is nothing to ask and nothing to do, as there is
  * for any other address (mm/guest_walk.c).
  */
-static int code_address(struct vcpu *v, u64 linear, gpa_t *out)
+static int code_address(struct vcpu *v, const struct hvm_paging *r, u64 linear, gpa_t *out)
 {
-	bool is_long, is_pae;
-	u32 shift, bits, size;
-	struct hvm_paging r;
-	u64 e, high = 0;
-	int err = 0;
+	struct code_path *c = &v->code;
+	bool is_long = r->efer & EFER_LMA, is_pae = r->cr4 & CR4_PAE;
+	u32 shift = is_long ? 39 : is_pae ? 21 : 22, bits = is_pae ? 9 : 10, size = is_pae ? 8 : 4;
+	u64 e = is_pae ? r->cr3 : (u32)r->cr3, high = 0;
 
-	v->vm->ops->get_paging(v, &r);
 	*out = gpa(linear);
-	if (!(r.cr0 & CR0_PG))
+	if (!(r->cr0 & CR0_PG))
 		return 0;
-	is_long = r.efer & EFER_LMA;
-	is_pae = r.cr4 & CR4_PAE;
-	shift = is_long ? 39 : is_pae ? 21 : 22;
-	bits = is_pae ? 9 : 10;
-	size = is_pae ? 8 : 4;
-	e = is_pae ? r.cr3 : (u32)r.cr3;
-	if (is_pae && !is_long)
-		err = pdpte(v, &r, (u32)linear, &e);
-	for (; !err; shift -= bits) {
-		u64 at = (e & PTE_ADDR) + (linear >> shift & (BIT(bits) - 1)) * size;
+	if (is_pae && !is_long && !pdpte(v, r, (u32)linear, &e))
+		return -EFAULT;
+	for (u32 n = 0;; shift -= bits, n++) {
+		const volatile void *at = entry_read(v, e & PTE_ADDR,
+						     linear >> shift & (BIT(bits) - 1), size, &e);
 
-		e = 0;
-		err = gmem_read(v->vm, gpa(at), &e, size);
-		if (shift == PAGE_SHIFT || (e & PTE_PS && (is_pae || r.cr4 & CR4_PSE)))
+		if (!at)
+			return -EFAULT;
+		for (u32 i = n; i < ARRAY_SIZE(c->entry); i++) {
+			c->entry[i] = at;
+			c->value[i] = e;
+		}
+		if (shift == PAGE_SHIFT || (e & PTE_PS && (is_pae || r->cr4 & CR4_PSE)))
 			break;
 	}
 	if (shift == 22)		/* address bits 39:32 of a 4 MiB page */
 		high = (e & 0x1fe000) << 19;
 	*out = gpa(high | (e & PTE_ADDR & ~(BIT(shift) - 1)) | (linear & (BIT(shift) - 1)));
-	return err;
+	return 0;
 }
 
-/* Bytes at a linear address, as many as are there. A page has to be found only once. */
-static u32 fetch(struct vcpu *v, u64 linear, u8 *buf, u32 size)
+/* The byte at a linear address, and what follows it in its page. @return NULL: no memory */
+static const u8 *code_pointer(struct vcpu *v, const struct place *p, u64 linear)
 {
-	u32 n = 0, run;
+	struct code_path *c = &v->code;
+	const u8 *page = same_way(v, p, linear);
 	gpa_t at;
 
+	if (page)
+		return page + linear % PAGE_SIZE;
+	c->page = CODE_NONE;
+	if (code_address(v, &p->mode, linear, &at))
+		return NULL;
+	page = gmem_pointer(v->vm, gpa(at.v & ~(PAGE_SIZE - 1)));
+	if (!page)
+		return NULL;
+	if (p->mode.efer & EFER_LMA) {
+		c->page = linear / PAGE_SIZE;
+		c->cr3 = p->mode.cr3;
+		c->generation = v->vm->p2m_generation;
+		c->code = page;
+	}
+	return page + linear % PAGE_SIZE;
+}
+
+/* ---- What is there -------------------------------------------------------------------------- */
+
+/* Bytes at a linear address that are in two pages, or not all there. */
+static __noinline u32 fetch_parts(struct vcpu *v, const struct place *p, u8 *buf, u32 size)
+{
+	u32 n = 0, run;
+
 	while (n < size) {
-		run = (u32)(PAGE_SIZE - (linear + n) % PAGE_SIZE);
-		run = run < size - n ? run : size - n;
-		if (code_address(v, linear + n, &at) || gmem_read(v->vm, at, buf + n, run))
+		u64 linear = p->linear + n;
+		const u8 *code = code_pointer(v, p, linear);
+
+		if (!code)
 			break;
+		run = (u32)(PAGE_SIZE - linear % PAGE_SIZE);
+		run = run < size - n ? run : size - n;
+		memcpy(buf + n, code, run);
 		n += run;
 	}
 	return n;
@@ -84,11 +145,18 @@ static u32 fetch(struct vcpu *v, u64 linear, u8 *buf, u32 size)
 
 u32 guest_fetch_bytes(struct vcpu *v, u64 rip, u8 bytes[static INSN_MAX_LENGTH], u8 *bits)
 {
-	u64 base;
-	enum insn_mode mode = code_mode(v, &base);
+	struct place p;
+	const u8 *page;
+	u64 offset;
 
-	*bits = (u8)(16 << mode);
-	return fetch(v, mode == INSN_64 ? rip : (u32)(base + rip), bytes, INSN_MAX_LENGTH);
+	place_of(v, rip, &p);
+	offset = p.linear % PAGE_SIZE;
+	*bits = (u8)(16 << p.insn);
+	page = same_way(v, &p, p.linear);
+	if (!page || offset > PAGE_SIZE - INSN_MAX_LENGTH)
+		return fetch_parts(v, &p, bytes, INSN_MAX_LENGTH);
+	__builtin_memcpy(bytes, page + offset, INSN_MAX_LENGTH);
+	return INSN_MAX_LENGTH;
 }
 
 int guest_fetch(struct vcpu *v, u64 rip, struct insn *insn)
@@ -101,11 +169,8 @@ int guest_fetch(struct vcpu *v, u64 rip, struct insn *insn)
 
 const u8 *guest_fetch_pointer(struct vcpu *v, u64 rip)
 {
-	u64 base;
-	enum insn_mode mode = code_mode(v, &base);
-	gpa_t at;
+	struct place p;
 
-	if (code_address(v, mode == INSN_64 ? rip : (u32)(base + rip), &at))
-		return NULL;
-	return gmem_pointer(v->vm, at);
+	place_of(v, rip, &p);
+	return code_pointer(v, &p, p.linear);
 }

@@ -19,7 +19,7 @@ enum {
 struct work {
 	struct vmm_vm *vm;
 	const struct hv_exit *exit;
-	struct insn insn;
+	const struct insn *insn;
 	struct emul e;
 	struct hv_event exception;
 	u64 cr2;
@@ -41,27 +41,10 @@ static int raise(struct work *w, u8 vector, u32 error)
 
 /* ---- Memory, devices in it, and ports ------------------------------------------------------- */
 
-/*
- * The exit has told where the access goes that came out with it. So the guest's tables need not be
- * walked again, if this is that access: a string instruction makes others, and a write that follows
- * a read has not been allowed yet.
- */
-static bool told(const struct work *w, u64 linear, u32 access)
-{
-	const struct hv_exit *x = w->exit;
-
-	return x->reason == HV_EXIT_MEMORY && (x->memory.gpa ^ linear) % PAGE == 0 &&
-	       (x->memory.write || access == HV_PROT_READ) && !insn_is_string(&w->insn);
-}
-
 static int translate(struct work *w, u64 linear, u32 access, u64 *gpa)
 {
 	u32 error = 0;
 
-	if (told(w, linear, access)) {
-		*gpa = w->exit->memory.gpa;
-		return 0;
-	}
 	switch (hv_gva_translate(w->vm->id, 0, linear, access, gpa, &error)) {
 	case 0:
 		return 0;
@@ -77,11 +60,6 @@ static int translate(struct work *w, u64 linear, u32 access, u64 *gpa)
 	default:
 		return stop(w, hv_exit_name(HV_EXIT_MEMORY));
 	}
-}
-
-bool emulate_claims(const struct vmm_vm *vm, u64 gpa)
-{
-	return bus_mmio_find(&vm->bus, gpa & ~(PAGE - 1), PAGE);
 }
 
 /* Memory that is read only: a write is as one to no memory at all. */
@@ -200,60 +178,118 @@ static u64 deliver(const struct work *w, struct hv_vcpu_state *s)
 }
 
 /* Not one that we can do: say which it was. */
-static const char *unknown(const struct work *w, const struct hv_code *code)
+static __noinline const char *unknown(const struct vmm_vm *vm, const struct hv_exit *x,
+				      const struct hv_code *code)
 {
-	const char *name = w->vm->config->name;
+	const char *name = vm->config->name;
 
 	vmm_printf("vm %s insn: at rip=0x%lx, in %u-bit code, is none that can be emulated:", name,
-		   w->exit->rip, code->bits);
+		   x->rip, code->bits);
 	for (u32 i = 0; i < code->size; i++)
 		vmm_printf(" %02x", code->bytes[i]);
 	vmm_printf("%s\n", code->size ? "" : " it can't be read");
 	return "insn";
 }
 
-const char *emulate(struct vmm_vm *vm, const struct hv_exit *x)
+/* ---- One instruction ------------------------------------------------------------------------ */
+
+/*
+ * The instruction that exited, decoded. A driver comes back to the same ones, so they are kept;
+ * the bytes tell whether it still is that one.
+ */
+static const struct insn *decode(struct vmm_vm *vm, u64 rip, const struct hv_code *code)
 {
-	struct work w;
-	struct hv_vcpu_state s;
+	struct vmm_decoded *d = &vm->decoded[rip % ARRAY_SIZE(vm->decoded)];
+	u64 new[2], old[2];
+
+	static_assert(offsetof(struct hv_code, size) == 15, "16 bytes tell all but the mode");
+	__builtin_memcpy(new, code, 16);
+	__builtin_memcpy(old, &d->code, 16);
+	if (new[0] == old[0] && new[1] == old[1] && code->bits == d->code.bits)
+		return &d->insn;
+	d->code.bits = 0;
+	if (insn_decode(&d->insn, code->bytes, code->size, INSN_MODE(code->bits)))
+		return NULL;
+	d->code = *code;
+	return &d->insn;
+}
+
+/*
+ * Most are a MOV, or a MOVZX, of a register or a number from or to the address that the exit tells.
+ * At the start of a page it may be the second half of an operand. @return false: it is another one
+ */
+static bool quick_mov(struct vmm_vm *vm, const struct hv_exit *x, const struct insn *i,
+		      struct hv_vcpu_state *s)
+{
+	bool write = x->memory.write;
+	const struct insn_operand *mem = &i->operand[!write], *other = &i->operand[write];
+	u64 at = x->memory.gpa % PAGE, value = other->value;
+
+	if (mem->kind != INSN_MEM || !at || at > PAGE - mem->size ||
+	    (i->op != INSN_MOV && i->op != INSN_MOVZX) || s->rflags & (RFLAGS_TF | RFLAGS_RF) ||
+	    (other->kind != INSN_REG && other->kind != INSN_IMM))
+		return false;
+	if (other->kind == INSN_REG)
+		value = s->gpr[other->reg];
+	bus_mmio_access(&vm->bus, x->memory.gpa, mem->size, write, &value);
+	s->rip += i->length;
+	if (i->mode != INSN_64)
+		s->rip &= UINT32_MAX;
+	if (!write && other->size < 4)
+		value |= s->gpr[other->reg] & ~(BIT(8 * other->size) - 1);
+	if (!write)
+		s->gpr[other->reg] = value;
+	hv_vcpu_setstate(vm->id, 0, s, HV_STATE_INSN | (write ? 0 : HV_STATE_GPRS));
+	return true;
+}
+
+/* Any other. @return as emulate() */
+static __noinline const char *execute(struct vmm_vm *vm, const struct hv_exit *x,
+				      const struct insn *insn, struct hv_vcpu_state *s)
+{
+	struct work w = {
+		.vm = vm, .exit = x, .insn = insn,
+		.e = { .rip = s->rip, .rflags = s->rflags, .ctx = &w, .read = mem_read,
+		       .write = mem_write, .check = mem_check, .in = port_in, .out = port_out },
+	};
 	u64 groups = HV_STATE_GPRS;
 	int err;
 
-	w.vm = vm;
-	w.exit = x;
-	w.exception.valid = false;
-	hv_vcpu_getstate(vm->id, 0, &s, HV_STATE_GPRS | HV_STATE_INSN);
-	if (x->reason == HV_EXIT_MEMORY && (s.code.implicit || x->memory.fetch))
-		return hv_exit_name(HV_EXIT_MEMORY);
-	if (insn_decode(&w.insn, s.code.bytes, s.code.size, INSN_MODE(s.code.bits)))
-		return unknown(&w, &s.code);
-	memcpy(w.e.gpr, s.gpr, sizeof(s.gpr));
-	w.e.rip = s.rip;
-	w.e.rflags = s.rflags;
-	w.e.ctx = &w;
-	w.e.read = mem_read;
-	w.e.write = mem_write;
-	w.e.check = mem_check;
-	w.e.in = port_in;
-	w.e.out = port_out;
-	if (needs_segments(&w.insn))
-		get_segments(&w, &s);
-	err = insn_execute(&w.insn, &w.e);
+	memcpy(w.e.gpr, s->gpr, sizeof(s->gpr));
+	if (needs_segments(insn))
+		get_segments(&w, s);
+	err = insn_execute(insn, &w.e);
 	if (err == STOPPED)
 		return w.stop;
 	if (err && err != RAISED)
-		return unknown(&w, &s.code);
-	memcpy(s.gpr, w.e.gpr, sizeof(s.gpr));	/* what is done of a REP stays done */
-	s.rip = w.e.rip;
-	s.rflags = w.e.rflags;
+		return unknown(vm, x, &s->code);
+	memcpy(s->gpr, w.e.gpr, sizeof(s->gpr));	/* what is done of a REP stays done */
+	s->rip = w.e.rip;
+	s->rflags = w.e.rflags;
 	if (!err) {
 		groups |= HV_STATE_INSN;
-		s.rflags &= ~(u64)RFLAGS_RF;
-		if (s.rflags & RFLAGS_TF)
-			groups |= single_step(&w, &s);
+		s->rflags &= ~(u64)RFLAGS_RF;
+		if (s->rflags & RFLAGS_TF)
+			groups |= single_step(&w, s);
 	}
 	if (w.exception.valid)
-		groups |= deliver(&w, &s);
-	hv_vcpu_setstate(vm->id, 0, &s, groups);
+		groups |= deliver(&w, s);
+	hv_vcpu_setstate(vm->id, 0, s, groups);
 	return NULL;
+}
+
+const char *emulate(struct vmm_vm *vm, const struct hv_exit *x)
+{
+	struct hv_vcpu_state s;
+	const struct insn *insn;
+
+	hv_vcpu_getstate(vm->id, 0, &s, HV_STATE_GPRS | HV_STATE_INSN);
+	if (x->reason == HV_EXIT_MEMORY && (s.code.implicit || x->memory.fetch))
+		return hv_exit_name(HV_EXIT_MEMORY);
+	insn = decode(vm, x->rip, &s.code);
+	if (!insn)
+		return unknown(vm, x, &s.code);
+	if (x->reason == HV_EXIT_MEMORY && quick_mov(vm, x, insn, &s))
+		return NULL;
+	return execute(vm, x, insn, &s);
 }

@@ -15,6 +15,7 @@
 #include "dev/vrtc.h"
 #include "dev/vscreen.h"
 #include "dev/vuart.h"
+#include "emul/insn.h"
 #include "load/loader.h"
 #include "load/vmfile.h"
 
@@ -22,6 +23,12 @@
 #define VMM_STATUS_MAX 125
 /** Exit status when the VM file can't be used. */
 #define VMM_STATUS_BAD_FILE 126
+
+/** An instruction that exited: its bytes, and what they mean. */
+struct vmm_decoded {
+	struct hv_code code;		/**< `bits` is 0: nothing is here */
+	struct insn insn;
+};
 
 /** A running VM, as the outside sees it. */
 struct vmm_vm {
@@ -35,6 +42,7 @@ struct vmm_vm {
 	struct vkbd kbd;
 	struct vscreen screen;
 	struct vprobe probe;
+	struct vmm_decoded decoded[16];	/**< the last ones, each by its address (emulate.c) */
 	u64 rom_size;			/**< bytes at config->rom_at; 0: there is no ROM */
 	bool plain;			/**< its kernel wants nothing of a PC: vmm_kernel.plain */
 	bool listens;			/**< somebody may type for this VM */
@@ -77,7 +85,10 @@ bool pc_halt(struct vmm_vm *vm);
 /* emulate.c */
 
 /** Is there a device somewhere in the 4 KiB of guest physical addresses around `gpa`? */
-bool emulate_claims(const struct vmm_vm *vm, u64 gpa);
+static inline bool emulate_claims(const struct vmm_vm *vm, u64 gpa)
+{
+	return bus_mmio_find(&vm->bus, gpa & ~4095ull, 4096);
+}
 /**
  * Do the instruction that exited with `exit`: HV_EXIT_MEMORY where emulate_claims() it, or
  * HV_EXIT_IO of INS or OUTS. Of a REP a part may be left, with which the guest goes on.
