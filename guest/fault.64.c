@@ -26,7 +26,7 @@ int main(u64 fault, u64 unused)
 		asm volatile("cli; hlt");
 		break;
 	case STRING_IO:
-		asm volatile("rep outsb" : : "c"(5), "S"(0x8000), "d"(COM1));
+		asm volatile("rep outsb" : : "c"(5), "S"(0x3ffffffd), "d"(COM1));
 		break;
 	case NARROW_OUT:	/* only AL counts */
 		asm volatile("out %%al, %1" : : "a"(0x12345607), "N"(EXIT_PORT));
