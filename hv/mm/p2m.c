@@ -30,7 +30,7 @@ static bool page_ok(u64 v, unsigned int level)
  * Take a page from the pool for a table, all of whose entries are 0.
  * @return -ENOSPC: the pool is empty; -ENOMEM: the host has no page left
  */
-static int table_alloc(struct vm *vm, hpa_t *out)
+__maybe_unused static int table_alloc(struct vm *vm, hpa_t *out)
 {
 	void *page;
 
@@ -69,7 +69,7 @@ void p2m_free_tables(struct vm *vm)
 }
 
 /* Does a table at `level`, or one below it, map a page? */
-static bool maps_pages(const struct vm *vm, hpa_t at, unsigned int level)
+__maybe_unused static bool maps_pages(const struct vm *vm, hpa_t at, unsigned int level)
 {
 	const u64 *table = phys_to_virt(at);
 
@@ -203,7 +203,7 @@ static int split(struct vm *vm, struct p2m_walk *w)
  * Go on with the walk `w` towards `at`, down to `level`: add tables that are missing, split pages
  * that are larger. What was added or split before an error stays so, as it does no harm.
  */
-static int reach(struct vm *vm, gpa_t at, unsigned int level, struct p2m_walk *w)
+__maybe_unused static int reach(struct vm *vm, gpa_t at, unsigned int level, struct p2m_walk *w)
 {
 	while (w->level > level) {
 		int err = w->pte.prot ? split(vm, w) : table_add(vm, w);
