@@ -29,21 +29,21 @@ __attribute__((interrupt)) static void on_nmi(struct interrupt_frame *f)
 	nmi_depth--;
 }
 
-static inline void prepare(void)
+__maybe_unused static inline void prepare(void)
 {
 	tables_load();
 	idt_set(2, on_nmi);
 	idt_set(VECTOR, on_interrupt);
 }
 
-static inline void cli(void) { asm volatile("cli" : : : "memory"); }
+__maybe_unused static inline void cli(void) { asm volatile("cli" : : : "memory"); }
 
 /*
  * Interrupts on. STI holds them back until the next instruction is done, and that one exits without
  * being done: it is the first RDMSR of a register that a guest may have itself. To inject an
  * interrupt at that point is a mistake, for which an Intel CPU refuses the entry and ends the VM.
  */
-static inline void sti(void)
+__maybe_unused static inline void sti(void)
 {
 	u32 a, b, c, d;
 

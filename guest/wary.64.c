@@ -11,13 +11,13 @@
 #define WORDS		(PAGE / sizeof(u64))
 
 /* The words of the page at an address. */
-static inline volatile u64 *page_at(u64 address)
+__maybe_unused static inline volatile u64 *page_at(u64 address)
 {
 	return (volatile u64 *)address;
 }
 
 /* Do what the byte at an address, an instruction, says. RET (0xc3) comes back. */
-static inline void call(u64 address)
+__maybe_unused static inline void call(u64 address)
 {
 	((void (*)(void))address)();
 }
