@@ -53,7 +53,8 @@ static void check_vm(const struct vmfile_vm *vm)
 	MUST(vm->vcpus >= 1 && vm->vcpus <= VMFILE_MAX_VCPUS);
 	MUST(vm->memory >= KiB(64) && vm->memory <= VMFILE_MAX_MEMORY && vm->memory % KiB(4) == 0);
 	MUST(!vm->pool || (vm->pool >= 4 && vm->lazy));
-	MUST(!(vm->devices & ~(u32)(VMFILE_PC_DEVICES | VMFILE_PROBE)) && !(vm->bare && vm->devices));
+	MUST(!(vm->devices & ~(u32)(VMFILE_PC_DEVICES | VMFILE_PROBE)));
+	MUST(!(vm->bare && vm->devices));
 	MUST(vm->mode <= VMFILE_LONG && (vm->moded || vm->mode == VMFILE_LONG));
 	MUST(vm->flat ? vm->load < vm->memory : !vm->load);
 	MUST(vm->late <= VMFILE_MAX_MEMORY && vm->late % KiB(4) == 0);

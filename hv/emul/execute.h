@@ -4,7 +4,8 @@
  * through functions of the caller. Pure.
  *
  * The CPU has checked segment limits, privilege and alignment before the access exited, so they are
- * not checked again. The trap of RFLAGS.TF, RFLAGS.RF and the interrupt shadow are the caller's, too.
+ * not checked again. The trap of RFLAGS.TF, RFLAGS.RF and the interrupt shadow are the caller's,
+ * too.
  *
  * A locked instruction, and XCHG with memory, which is always locked, is a read and then a write:
  * if others can reach that memory meanwhile, the caller keeps them out around insn_execute().
