@@ -26,13 +26,13 @@ static void stream(struct vprobe *p, u64 place, u32 size, bool write, u64 *value
 			*value |= next_byte(p) << 8 * i;
 	}
 	note(p, *value);
-	if (!write && size < 8)
-		*value |= ~0ull << 8 * size;	/* which must not count */
 }
 
 void vprobe_stream(void *dev, u64 offset, u32 size, bool write, u64 *value)
 {
 	stream(dev, offset, size, write, value);
+	if (!write && size < 8)
+		*value |= ~0ull << 8 * size;	/* which must not count */
 }
 
 static __inlined void copy(u8 *at, u64 *value, u32 size, bool write)
