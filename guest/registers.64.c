@@ -1,6 +1,6 @@
 /*
  * Does what a list says: reads and writes of devices in memory. Prints what each read left in RAX,
- * and after each write the sum of the probe (hv/dev/vprobe.h), which tells what the device has seen.
+ * and after each write the sum of the probe (hv/dev/vprobe.h), which tells what it has seen.
  * Arguments: where the list is, a seed for the probe.
  */
 #include "guest.h"

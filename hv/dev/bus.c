@@ -90,9 +90,9 @@ __maybe_unused static __noinline void in_bytes(const struct bus *bus, u64 at, u3
  * no memory. bus_mmio_find() tells whose they are.
  *
  * An access of 1, 2, 4 or 8 bytes that are all one device's goes to that device as it is, once,
- * with its offset in the device's range. Any other is made of accesses of one byte (in_bytes()), and
- * so may reach two devices, or go beyond a device's end. A byte that is no device's reads as ff, and
- * is lost when written.
+ * with its offset in the device's range. Any other is made of accesses of one byte, by in_bytes(),
+ * and so may reach two devices, or go beyond a device's end. A byte that is no device's reads as
+ * ff, and is lost when written.
  *
  * Of a write the device sees the low `size` bytes of *value, and nothing above. Of what it answers
  * to a read the low `size` bytes go into *value, and nothing above.
