@@ -68,8 +68,15 @@ static bool is_rom(const struct vmm_vm *vm, u64 gpa)
 	return gpa - vm->config->rom_at < vm->rom_size;
 }
 
-static int copied(struct work *w, int err)
+/* The guest's memory: all or nothing. Late memory comes when it is touched from here, too. */
+static int copy(struct work *w, u64 gpa, void *buf, u32 size, bool write)
 {
+	int err;
+
+	do
+		err = write ? hv_gpa_write(w->vm->id, gpa, buf, size) :
+			      hv_gpa_read(w->vm->id, gpa, buf, size);
+	while (err == -EFAULT && vmm_late_memory(w->vm, gpa));
 	return err == 0 ? 0 :
 	       err == -ENOMEM ? stop(w, hv_exit_name(HV_EXIT_NO_MEMORY)) :
 	       err == -ENOSPC ? stop(w, hv_exit_name(HV_EXIT_POOL)) :
@@ -86,7 +93,7 @@ static int mem_read(void *ctx, u64 linear, u32 size, u64 *value)
 	if (err)
 		return err;
 	if (!emulate_claims(w->vm, gpa))
-		return copied(w, hv_gpa_read(w->vm->id, gpa, value, size));
+		return copy(w, gpa, value, size, false);
 	bus_mmio_access(&w->vm->bus, gpa, size, false, value);
 	return 0;
 }
@@ -100,8 +107,8 @@ static int mem_write(void *ctx, u64 linear, u32 size, u64 value)
 	if (err)
 		return err;
 	if (!emulate_claims(w->vm, gpa))
-		return copied(w, is_rom(w->vm, gpa) ? -EFAULT :
-				 hv_gpa_write(w->vm->id, gpa, &value, size));
+		return is_rom(w->vm, gpa) ? stop(w, hv_exit_name(HV_EXIT_MEMORY)) :
+					    copy(w, gpa, &value, size, true);
 	bus_mmio_access(&w->vm->bus, gpa, size, true, &value);
 	return 0;
 }
@@ -114,8 +121,8 @@ static int mem_check(void *ctx, u64 linear, u32 size)
 
 	if (err || emulate_claims(w->vm, gpa))
 		return err;
-	return copied(w, is_rom(w->vm, gpa) ? -EFAULT :
-			 hv_gpa_read(w->vm->id, gpa, &there, size));
+	return is_rom(w->vm, gpa) ? stop(w, hv_exit_name(HV_EXIT_MEMORY)) :
+				    copy(w, gpa, &there, size, false);
 }
 
 static int port_in(void *ctx, u16 port, u32 size, u64 *value)

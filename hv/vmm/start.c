@@ -40,8 +40,12 @@ int vmm_map(const struct vmm_vm *vm, u64 gpa, u64 size, u32 prot)
 int vmm_create(struct vmm_vm *vm)
 {
 	static struct hv_machine_config config;
-	int id = hv_machine_create(), err;
+	int id, err;
 
+	if (vm->config->late_size &&
+	    bus_mmio_find(&vm->bus, vm->config->late, vm->config->late_size))
+		return -EEXIST;
+	id = hv_machine_create();
 	if (id < 0)
 		return id;
 	vm->id = id;

@@ -40,8 +40,7 @@ static void fail(struct vmm_vm *vm, const char *reason)
 
 /* ---- The loop ------------------------------------------------------------------------------- */
 
-/* Memory that is there once the guest touches it: is `gpa` in it, and not there yet? */
-static bool late_memory(struct vmm_vm *vm, u64 gpa)
+bool vmm_late_memory(const struct vmm_vm *vm, u64 gpa)
 {
 	const struct vmfile_vm *c = vm->config;
 
@@ -81,7 +80,7 @@ static void handle(struct vmm_vm *vm, struct hv_exit *x)
 	case HV_EXIT_MEMORY:
 		if (emulate_claims(vm, x->memory.gpa))
 			do_insn(vm, x);
-		else if (!late_memory(vm, x->memory.gpa))
+		else if (!vmm_late_memory(vm, x->memory.gpa))
 			fail(vm, "memory");
 		break;
 	case HV_EXIT_POOL:

@@ -137,7 +137,9 @@ int vmm_start(struct vmm_vm *vm);
  * @return -EEXIST: or a device is there
  */
 int vmm_map(const struct vmm_vm *vm, u64 gpa, u64 size, u32 prot);
-/** Only the machine with its memory. */
+/** Memory that is there once the guest touches it: is `gpa` in it, and was it not there yet? */
+bool vmm_late_memory(const struct vmm_vm *vm, u64 gpa);
+/** Only the machine with its memory. @return -EEXIST: where it is, or will be, there is a device */
 int vmm_create(struct vmm_vm *vm);
 /** Only the vCPU, which starts at `rip`; for long mode, page tables first. */
 int vmm_start_vcpu(const struct vmm_vm *vm, u64 rip);
