@@ -116,28 +116,6 @@ static void run(const struct trial *t, unsigned long place)
 	run_trial();
 }
 
-/* "name.suffix=0xvalue", 16 digits, in one instruction. */
-static void tell(const char *name, const char *suffix, u64 value)
-{
-	static char line[64];
-	char *end = line;
-	const char *from = line;
-	unsigned long count;
-
-	while (*name)
-		*end++ = *name++;
-	while (*suffix)
-		*end++ = *suffix++;
-	*end++ = '=';
-	*end++ = '0';
-	*end++ = 'x';
-	for (int shift = 60; shift >= 0; shift -= 4)
-		*end++ = "0123456789abcdef"[value >> shift & 15];
-	*end++ = '\n';
-	count = (unsigned long)(end - line);
-	asm volatile("rep outsb" : "+S"(from), "+c"(count) : "d"(COM1) : "memory");
-}
-
 /* ---- The same as on memory ------------------------------------------------------------------ */
 
 enum { REGISTERS, FLAGS_AFTER, PLACE, MEMORY, SUM, PARTS };
@@ -175,6 +153,12 @@ static const unsigned long places[] = { PAGE / 2 - 3, PAGE - 1, PAGE - 3 };
 
 static u64 expected[TRIALS][PLACES][PARTS];
 
+static void differs(const char *name, u32 how)
+{
+	line_add(name);
+	tell(".differs", how);
+}
+
 /* A trial on a device in one place. */
 static void compare(u32 t, u32 where, u32 p)
 {
@@ -183,7 +167,7 @@ static void compare(u32 t, u32 where, u32 p)
 	look(&trials[t], PAIRS + places[p], part);
 	for (u32 i = 0; i < PARTS; i++) {
 		if (part[i] != expected[t][p][i])
-			tell(trials[t].name, ".differs", where << 16 | p << 8 | i);
+			differs(trials[t].name, where << 16 | p << 8 | i);
 	}
 }
 
@@ -224,7 +208,7 @@ static void stream(u32 t)
 		copy(page - BEFORE, (unsigned long)pattern, BEFORE);
 		run(&trials[t], page - 3);
 	}
-	tell(trials[t].name, "", probe_sum());
+	tell(trials[t].name, probe_sum());
 }
 
 /* `choose`: each trial in one place only, which is not the same for all. */
@@ -244,7 +228,7 @@ static inline void mmio(u32 use, u32 choose)
 			look(&trials[t], PAIRS + places[p], expected[t][p]);
 	}
 	compare_all(first);
-	tell("trials", "", TRIALS);
+	tell("trials", TRIALS);
 	for (u32 t = 0; t < TRIALS; t++)
 		stream(t);
 }

@@ -37,6 +37,46 @@ static inline u64 probe_sum(void)
 	return inl(PROBE_SUM) | (u64)inl(PROBE_SUM_HIGH) << 32;
 }
 
+/* A line of text that is put together first, and then goes out in one instruction. */
+static char line[128];
+static u32 line_length;
+
+static inline void line_add(const char *text)
+{
+	while (*text)
+		line[line_length++] = *text++;
+}
+
+/* In hexadecimal. */
+static inline void line_number(u64 n)
+{
+	int shift = 60;
+
+	while (shift > 0 && !(n >> shift))
+		shift -= 4;
+	for (; shift >= 0; shift -= 4)
+		line[line_length++] = "0123456789abcdef"[n >> shift & 15];
+}
+
+static inline void line_end(void)
+{
+	const char *from = line;
+	unsigned long count = line_length + 1;
+
+	line[line_length] = '\n';
+	line_length = 0;
+	asm volatile("rep outsb" : "+S"(from), "+c"(count) : "d"(COM1) : "memory");
+}
+
+/* "name=0xvalue" */
+static inline void tell(const char *name, u64 value)
+{
+	line_add(name);
+	line_add("=0x");
+	line_number(value);
+	line_end();
+}
+
 static unsigned long pairs[PAGE / sizeof(long)] __attribute__((aligned(4096)));
 
 static inline void flush(void)

@@ -180,3 +180,45 @@ def sums(table: Path, bits: int, seed: int, thin: bool) -> dict[str, int]:
             do(m, STREAM - 3, name)
         result[name] = m.sum
     return result
+
+
+def real_mode(seed: int) -> list[int]:
+    """What guest/mmio.16.S prints: EAX after one instruction and another."""
+    m = Probe()
+    m.seed(seed)
+    base = STREAM - PAGE
+    load, store = (lambda at, size: m.load(base + at, size),
+                   lambda at, size, value: m.store(base + at, size, value))
+    seen = [eax := 0x11112200 | load(0x1103, 1)]
+    seen.append(eax & 0xFFFF0000 | load(0x1100, 2))
+    seen.append(eax := load(0x1200, 4))
+    seen.append(eax := eax & 0xFFFF0000 | load(0x1300, 2))
+    store(0x1302, 1, eax)
+    change(m, base + 0x1205, 4, "add", eax)
+    seen += [eax, eax]
+    byte = load(0x11FF, 1)
+    seen.append(eax := eax & 0xFFFF0000 | cut(byte - (byte >> 7 << 8), 2))
+    byte = load(0x1200, 1)
+    store(0x1200, 1, eax >> 8)
+    seen.append(eax & 0xFFFF00FF | byte << 8)
+    bit(m, base + 0x1200, "bts", 2, -300)
+    seen += [eax & 0xFFFF0000 | cut(-300, 2), 0, 0]
+    store(0x127C, 4, 0)
+    store(0x1200, 2, 0xCAFE)
+    load(0x1400, 2)
+    seen += [load(0x1402, 4), 0x77770000, 0x11110000]
+    for i in range(7):
+        store(0x1200 + 2 * i, 2, load(0x1406 + 2 * i, 2))
+    for i in range(0x70):
+        store(0x120E + i, 1, 0)
+    for i in range(3):
+        store(0x127E + 2 * i, 2, m.port_in(PORT, 2))
+    for i in range(2):
+        m.port_out(PORT, 4, load(0x1414 + 4 * i, 4))
+    for i in range(5):
+        store(0x1600 + i, 1, load(0x1500 + i, 1))
+    words = [load(0x1700 + 2 * i, 2) for i in range(8)]
+    seen += [0x44441710, 0x3333000A, 0x55550000, words[1] | words[2] << 16,
+             words[6] | words[7] << 16]
+    last = bytes(load(0x1700 + i, 1) for i in range(150))[-4:]
+    return [*seen, 0x55550000, int.from_bytes(last, "little"), cut(m.sum, 4), m.sum >> 32]
