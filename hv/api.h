@@ -281,7 +281,7 @@ struct hv_vcpu_state {
 #define HV_STATE_ALL	(BIT(7) - 1)
 /**
  * Not a part of the state. To read: the instruction that exited, if it has not been gone past. To
- * write, beside HV_STATE_GPRS: it has been done, so an interrupt shadow is over.
+ * write: it has been done, so the guest goes on at `rip`, and an interrupt shadow is over.
  */
 #define HV_STATE_INSN	BIT(7)
 

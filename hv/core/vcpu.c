@@ -179,6 +179,8 @@ static void end_insn(struct vcpu *v, u64 rip)
 		vcpu_take_cpu(v);
 	v->exit.next_rip = rip;
 	v->vm->ops->advance(v, &v->exit);
+	if (!rip)		/* which tells advance() nothing */
+		v->vm->ops->set(v, HVM_RIP, 0);
 }
 
 static __noinline int set_core_groups(struct vcpu *v, const struct hv_vcpu_state *s, u64 groups)
@@ -207,6 +209,8 @@ static __noinline int set_core_groups(struct vcpu *v, const struct hv_vcpu_state
 		v->reinject = s->pending;
 		v->exception.valid = false;
 	}
+	if (groups & HV_STATE_INSN)
+		end_insn(v, s->rip);
 	return 0;
 }
 
