@@ -43,8 +43,8 @@ static void nobody_home(void)
 		EXPECT(hv_dirty_read(vm, 0, 4096, &word), -ENOENT);
 		EXPECT(hv_dirty_stop(vm), -ENOENT);
 		EXPECT(hv_vcpu_create(vm, 0, &start), -ENOENT);
-		EXPECT(hv_vcpu_getstate(vm, 0, &state, HV_STATE_ALL), -ENOENT);
-		EXPECT(hv_vcpu_setstate(vm, 0, &state, HV_STATE_ALL), -ENOENT);
+		EXPECT(hv_vcpu_getstate(vm, 0, &state, HV_STATE_ALL | HV_STATE_INSN), -ENOENT);
+		EXPECT(hv_vcpu_setstate(vm, 0, &state, HV_STATE_ALL | HV_STATE_INSN), -ENOENT);
 		EXPECT(hv_gva_translate(vm, 0, 0, HV_PROT_READ, &word, &error), -ENOENT);
 		EXPECT(hv_vcpu_inject(vm, 0, &nmi), -ENOENT);
 		EXPECT(hv_vcpu_run(vm, 0, &exit), -ENOENT);
@@ -206,6 +206,107 @@ static void vcpus(int vm)
 	hv_thread_yield();
 }
 
+/* ---- HV_STATE_INSN -------------------------------------------------------------------------- */
+
+#define CODE		0x8000ull
+#define MEMORY_END	0xc000ull
+#define NOWHERE		0xd000		/* STI; MOV AL, [NOWHERE]; HLT; JMP to HLT */
+
+static const u8 insn_code[] = { 0xfb, 0xa0, NOWHERE & 0xff, NOWHERE >> 8, 0xf4, 0xeb, 0xfd };
+
+static struct hv_vcpu_state insn_state;
+
+/* @return what the vCPU's run ends with */
+static enum hv_exit_reason run(int vm)
+{
+	struct hv_exit exit = { .reason = HV_EXIT_UNKNOWN };
+
+	EXPECT(hv_vcpu_run(vm, 0, &exit), 0);
+	return exit.reason;
+}
+
+/* Go on at `rip`. */
+static int go_to(int vm, u64 rip, u64 groups)
+{
+	hv_vcpu_getstate(vm, 0, &insn_state, HV_STATE_ALL);
+	insn_state.rip = rip;
+	return hv_vcpu_setstate(vm, 0, &insn_state, groups);
+}
+
+static void expect_code(int vm, const char *what, u64 rip, u32 size)
+{
+	u8 bytes[sizeof(insn_state.code.bytes)];
+
+	memset(&insn_state, 0xa5, sizeof(insn_state));
+	EXPECT(hv_vcpu_getstate(vm, 0, &insn_state, HV_STATE_GPRS | HV_STATE_INSN), 0);
+	expect(what, (s64)insn_state.rip, (s64)rip);
+	expect(what, insn_state.code.size, size);
+	expect(what, insn_state.code.bits, 16);
+	expect(what, insn_state.code.implicit, false);
+	EXPECT(hv_gpa_read(vm, rip, bytes, size), 0);
+	expect(what, memcmp(insn_state.code.bytes, bytes, size), 0);
+}
+
+static u64 shadow(int vm)
+{
+	EXPECT(hv_vcpu_getstate(vm, 0, &insn_state, HV_STATE_INTR), 0);
+	return insn_state.interrupt_shadow;
+}
+
+/* An instruction is done from outside: then its interrupt shadow is over, and not before. */
+static void end_insn(int vm)
+{
+	const u64 insn = HV_STATE_GPRS | HV_STATE_INSN;
+
+	expect("an exit at no memory", run(vm), HV_EXIT_MEMORY);
+	expect_code(vm, "the code that exited", CODE + 1, 15);
+	EXPECT(shadow(vm), 1);
+
+	EXPECT(hv_vcpu_setstate(vm, 0, &insn_state, HV_STATE_INSN), -EINVAL);
+	hv_vcpu_getstate(vm, 0, &insn_state, HV_STATE_ALL);
+	insn_state.rip = CODE + 4;
+	insn_state.cr0 = BIT(63);
+	EXPECT(hv_vcpu_setstate(vm, 0, &insn_state, HV_STATE_CRS | insn), -EINVAL);
+	expect_code(vm, "after a refusal", CODE + 1, 15);
+	EXPECT(shadow(vm), 1);
+
+	EXPECT(go_to(vm, CODE + 1, HV_STATE_GPRS), 0);	/* not done yet: it is there again */
+	EXPECT(shadow(vm), 1);
+	EXPECT(go_to(vm, CODE + 4, (HV_STATE_ALL & ~HV_STATE_FPU) | HV_STATE_INSN), 0);
+	EXPECT(shadow(vm), 0);
+	expect_code(vm, "behind it", CODE + 4, 15);
+	EXPECT(go_to(vm, CODE + 4, insn), 0);		/* twice is no more than once */
+	expect("the next exit", run(vm), HV_EXIT_HLT);
+	EXPECT(go_to(vm, 0, insn), 0);
+	expect_code(vm, "address 0", 0, 15);
+}
+
+/* Code that ends with the memory, and code where there is none. */
+static void code_at_the_end(int vm)
+{
+	EXPECT(go_to(vm, MEMORY_END - 2, HV_STATE_GPRS), 0);
+	expect("an exit in the middle of code", run(vm), HV_EXIT_MEMORY);
+	expect_code(vm, "half an instruction", MEMORY_END - 2, 2);
+	EXPECT(go_to(vm, MEMORY_END, HV_STATE_GPRS), 0);
+	expect("an exit without code", run(vm), HV_EXIT_MEMORY);
+	expect_code(vm, "no code", MEMORY_END, 0);
+}
+
+static void insn(void)
+{
+	const struct hv_vcpu_start start = { .mode = HV_MODE_REAL, .rip = CODE, .rsp = 0x7000 };
+	int vm = hv_machine_create();
+
+	EXPECT(hv_gpa_map(vm, 0, MEMORY_END, HV_PROT_ALL), 0);
+	EXPECT(hv_gpa_write(vm, CODE, insn_code, sizeof(insn_code)), 0);
+	EXPECT(hv_gpa_write(vm, MEMORY_END - 2, insn_code + 1, 2), 0);
+	EXPECT(hv_vcpu_create(vm, 0, &start), 0);
+	expect_code(vm, "before the first run", CODE, 15);
+	end_insn(vm);
+	code_at_the_end(vm);
+	EXPECT(hv_machine_destroy(vm), 0);
+}
+
 static void too_many(void)
 {
 	int ids[HV_MAX_VMS], n = 0, id;
@@ -231,6 +332,7 @@ bool selftest_api(void)
 	EXPECT(hv_machine_destroy(vm), 0);
 	memory_in_use();
 	lazy_memory();
+	insn();
 	too_many();
 	hv_capability(&after);
 	expect("free memory at the end", (s64)after.memory_free, (s64)before.memory_free);
