@@ -63,7 +63,8 @@ FAULTS = {0: "shutdown", 1: "memory", 2: "memory", 3: "budget", 4: "halt", 5: "m
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_ends_only_its_own_vm(machine: Machine, fault: int) -> None:
     result = machine.run(canary_vm("before", SEED)
-                         + vm("bad", "fault.64", memory="2M", args=f"{fault} 0", budget=3000000)
+                         + vm("bad", "fault.64", memory="2M", args=f"{fault} 0", budget=3000000,
+                              devices="{ serial pic pit probe exit }")
                          + canary_vm("after", SEED + 1))
     assert f"vm bad stopped reason={FAULTS[fault]} " in result.console
     assert_canary(result.channels["A"], SEED)
