@@ -24,7 +24,7 @@ static bool fetch_mov_cr(struct vcpu *v, struct hv_exit *x)
 {
 	struct insn insn;
 
-	if (guest_fetch(v, x->rip, &insn) || insn.op != INSN_MOV_CR ||
+	if (guest_fetch(v, &insn) || insn.op != INSN_MOV_CR ||
 	    insn.operand[0].kind != INSN_CR)
 		return false;
 	x->cr.gpr = insn.operand[1].reg;

@@ -113,7 +113,7 @@ void vcpu_destroy(struct vcpu *v)
 /* The groups that some lazy register is in. */
 #define LAZY_GROUPS (HV_STATE_CRS | HV_STATE_DRS | HV_STATE_MSRS | HV_STATE_FPU)
 
-static void get_code(struct vcpu *v, u64 rip, struct hv_code *code)
+static void get_code(struct vcpu *v, struct hv_code *code)
 {
 	code->implicit = v->reinject.valid;
 	if (this_cpu()->owner != v)
@@ -124,7 +124,7 @@ static void get_code(struct vcpu *v, u64 rip, struct hv_code *code)
 		v->vm->ops->violation(v, &why);
 		code->implicit |= why.walk;
 	}
-	code->size = (u8)guest_fetch_bytes(v, rip, code->bytes, &code->bits);
+	code->size = (u8)guest_fetch_bytes(v, code->bytes, &code->bits);
 }
 
 /* Groups of which the core has a part. */
@@ -154,8 +154,7 @@ void vcpu_getstate(struct vcpu *v, struct hv_vcpu_state *s, u64 groups)
 	else
 		v->vm->ops->getstate(v, s, groups);
 	if (groups & HV_STATE_INSN)
-		get_code(v, groups & HV_STATE_GPRS ? s->rip : v->vm->ops->get(v, HVM_RIP),
-			 &s->code);
+		get_code(v, &s->code);
 }
 
 /* XRSTOR in the host must not fault: known components, a zero header, no reserved MXCSR bit. */
@@ -174,7 +173,7 @@ static bool xsave_ok(const u8 *area)
 }
 
 /* The outside has done the instruction that exited, and goes on at `rip`. */
-static void end_insn(struct vcpu *v, u64 rip)
+static __inlined void end_insn(struct vcpu *v, u64 rip)
 {
 	if (this_cpu()->owner != v)
 		vcpu_take_cpu(v);

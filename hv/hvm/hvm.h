@@ -18,9 +18,9 @@ enum hvm_reg {
 	HVM_REGS
 };
 
-/** All that the translation of linear addresses depends on, as the guest sees it; and its CS. */
+/** All that the translation of linear addresses depends on, as the guest sees it; and CS:RIP. */
 struct hvm_paging {
-	u64 cr0, cr3, cr4, efer, rflags;
+	u64 cr0, cr3, cr4, efer, rflags, rip;
 	u32 cpl;
 	u32 cs_attr;		/**< as in struct hv_segment */
 	u64 cs_base;

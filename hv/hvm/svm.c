@@ -454,10 +454,10 @@ static __noinline void advance_by_decoding(struct vcpu *v, const struct hv_exit 
 	struct hv_exit exact = *x;
 	struct insn insn;
 
-	plain->code = guest_fetch_pointer(v, x->rip);
+	plain->code = guest_fetch_pointer(v);
 	plain->rip = plain->code ? x->rip : PLAIN_NONE;
 	plain->cr3 = vmcb_of(v)->cr3;
-	if (plain->code && !is_opcode(*plain->code) && !guest_fetch(v, x->rip, &insn))
+	if (plain->code && !is_opcode(*plain->code) && !guest_fetch(v, &insn))
 		exact.next_rip = x->rip + insn.length;
 	svm_advance(v, &exact);
 }

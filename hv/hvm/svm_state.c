@@ -39,6 +39,7 @@ void svm_get_paging(struct vcpu *v, struct hvm_paging *p)
 	p->cr4 = c->cr4;
 	p->efer = c->efer;
 	p->rflags = c->rflags;
+	p->rip = c->rip;
 	p->cpl = c->ss.attr >> 5 & 3;
 	p->cs_attr = attr_from_vmcb(c->cs.attr);
 	p->cs_base = c->cs.base;

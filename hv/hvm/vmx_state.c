@@ -97,6 +97,7 @@ void vmx_get_paging(struct vcpu *v, struct hvm_paging *p)
 	p->cr4 = m.cr4;
 	p->efer = m.efer;
 	p->rflags = vmread(GUEST_RFLAGS);
+	p->rip = vmread(GUEST_RIP);
 	p->cpl = vmread(GUEST_SS_ACCESS_RIGHTS) >> 5 & 3;
 	p->cs_attr = (u32)vmread(GUEST_CS_ACCESS_RIGHTS);
 	p->cs_base = vmread(GUEST_CS_BASE);

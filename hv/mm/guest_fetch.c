@@ -14,16 +14,16 @@ struct place {
 };
 
 /* How CS says that code is to be read (SDM vol. 3, 3.4.5), and where it begins. */
-static __inlined void place_of(struct vcpu *v, u64 rip, struct place *p)
+static __inlined void place_of(struct vcpu *v, struct place *p)
 {
 	v->vm->ops->get_paging(v, &p->mode);
 	if (p->mode.efer & EFER_LMA && p->mode.cs_attr & SEG_L) {
 		p->insn = INSN_64;
-		p->linear = rip;
+		p->linear = p->mode.rip;
 		return;
 	}
 	p->insn = p->mode.cs_attr & SEG_DB ? INSN_32 : INSN_16;
-	p->linear = (u32)(p->mode.cs_base + rip);
+	p->linear = (u32)(p->mode.cs_base + p->mode.rip);
 }
 
 /* ---- The way through the guest's tables ----------------------------------------------------- */
@@ -143,13 +143,13 @@ static __noinline u32 fetch_parts(struct vcpu *v, const struct place *p, u8 *buf
 	return n;
 }
 
-u32 guest_fetch_bytes(struct vcpu *v, u64 rip, u8 bytes[static INSN_MAX_LENGTH], u8 *bits)
+u32 guest_fetch_bytes(struct vcpu *v, u8 bytes[static INSN_MAX_LENGTH], u8 *bits)
 {
 	struct place p;
 	const u8 *page;
 	u64 offset;
 
-	place_of(v, rip, &p);
+	place_of(v, &p);
 	offset = p.linear % PAGE_SIZE;
 	*bits = (u8)(16 << p.insn);
 	page = same_way(v, &p, p.linear);
@@ -159,18 +159,18 @@ u32 guest_fetch_bytes(struct vcpu *v, u64 rip, u8 bytes[static INSN_MAX_LENGTH],
 	return INSN_MAX_LENGTH;
 }
 
-int guest_fetch(struct vcpu *v, u64 rip, struct insn *insn)
+int guest_fetch(struct vcpu *v, struct insn *insn)
 {
 	u8 bytes[INSN_MAX_LENGTH], bits;
-	u32 size = guest_fetch_bytes(v, rip, bytes, &bits);
+	u32 size = guest_fetch_bytes(v, bytes, &bits);
 
 	return insn_decode(insn, bytes, size, INSN_MODE(bits)) ? -EINVAL : 0;
 }
 
-const u8 *guest_fetch_pointer(struct vcpu *v, u64 rip)
+const u8 *guest_fetch_pointer(struct vcpu *v)
 {
 	struct place p;
 
-	place_of(v, rip, &p);
+	place_of(v, &p);
 	return code_pointer(v, &p, p.linear);
 }
