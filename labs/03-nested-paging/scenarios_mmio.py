@@ -87,5 +87,5 @@ def device_nobody(nonce: int, seed: int) -> Scenario:
     chance = random.Random(nonce)
     end = STREAM + STREAM_SIZE
     accesses = [(end, 1, False), (end, 8, False), (end + 11, 1, False), (end + 6, 4, True),
-                (end + chance.randrange(8), 4, False), (end + 9, 2, False), (end - 1, 1, False)]
+                (end + chance.randrange(8), 4, False), (end + 9, 2, False)]
     return devices(seed, "nobody", accesses)

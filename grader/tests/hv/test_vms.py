@@ -56,7 +56,7 @@ def test_interrupts_wait_for_their_window(machine: Machine) -> None:
 
 
 # What guest/fault.64.c does, and what ends it.
-FAULTS = {0: "shutdown", 1: "memory", 2: "memory", 3: "budget", 4: "halt", 5: "memory",
+FAULTS = {0: "shutdown", 1: "memory", 2: "memory", 3: "budget", 4: "halt", 5: "insn",
           6: "shutdown"}
 
 
