@@ -154,7 +154,16 @@ static void faults(void)
 	set_wp(false);
 	watch("no_wp", code_movsl, PROBE_MEMORY, PAIRS, 0, allow);
 
-	pairs[1] = SECOND | PTE_P | PTE_W;
+	set_wp(true);
+	map_pair(0, PROBE_MEMORY, SECOND);
+	pairs[0] &= ~PTE_W;
+	watch("readonly_add", code_add, 0, PAIRS + 0x900, 0, allow);
+	tell("readonly_add.done", word_at(PROBE_MEMORY + 0x900));
+	set_wp(false);
+
+	map_pair(0, FIRST, SECOND);
+	pairs[0] &= ~PTE_W;
+	pairs[1] &= ~PTE_U;
 	flush();
 	watch("user", code_movsb_user, PROBE_MEMORY, border - 3, 10, allow);
 
@@ -176,6 +185,14 @@ static void faults(void)
 	watch("ins", code_insw, 0, border - 5, 10, allow);
 	tell("ins.sum", probe_sum());
 	tell("ins.border", word_at(border - 4));
+}
+
+/* Memory and device at the same place in their pages. */
+static void alike(void)
+{
+	*(volatile u64 *)(FIRST + 0x9a0) = 0x1122334455667788;
+	watch("alike", code_movsl, FIRST + 0x9a0, PROBE_MEMORY + 0x9a0, 0, 0);
+	tell("alike.done", word_at(PROBE_MEMORY + 0x9a0));
 }
 
 static void marks(void)
@@ -250,6 +267,7 @@ int main(u64 unused, u64 unused2)
 	for (u64 i = 0; i < 200; i++)
 		((volatile u8 *)PROBE_MEMORY)[i] = (u8)i;
 	faults();
+	alike();
 	marks();
 	events();
 	return 0;

@@ -52,6 +52,7 @@ EVENTS: dict[str, list[str] | list[int]] = {
     "absent.first": [0x0403020100000000], "absent.second": [0x0C0B0A0908070605],
     "absent.last": [0x636261605F5E5D5C],
     "readonly": ["e 3 0 0 0 0 0 0", "end 0"], "no_wp": ["end 0"],
+    "readonly_add": ["e 3 0 0 0 0 900 0", "end 0"], "readonly_add.done": [0x01010101],
     # CPL 3: a page that is read only, too, then one that is the supervisor's.
     "user": ["e 7 0 a 0 0 ffd 0", "e 7 0 7 3 3 1000 0", "end 0"],
     "canonical": ["d 0 0 7 3 3 0 0", "end 0"],
@@ -60,6 +61,7 @@ EVENTS: dict[str, list[str] | list[int]] = {
     "straddle_add": ["e 2 0 0 0 0 1000 0", "end 0"], "straddle_add.done": [0x2312 << 48],
     "straddle.ram": [0x0C09080706054534], "undone": [0, 0x2211 << 48],
     "ins": ["e 2 5 8 0 4 1000 0", "end 0"],
+    "alike": ["end 0"], "alike.done": [0x55667788],
     # Accessed and dirty, of the pages that are read, moved from and to, written.
     "mark": ["end 0", "end 0"], "mark.read": [0x20], "mark.movs": [0x2060], "mark.write": [0x60],
     # Behind the instruction that follows on STI; after some iterations of a REP.
