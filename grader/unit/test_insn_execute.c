@@ -282,6 +282,38 @@ static void batches(void)
 	CHECK(e.gpr[HV_RCX] == 0 && e.rip == 0x104);
 }
 
+/* With TF a trap follows on each iteration, and RFLAGS stay the caller's. */
+static void single_steps(void)
+{
+	struct emul e = fresh();
+
+	e.rflags |= RFLAGS_TF;
+	e.gpr[HV_RDI] = 0x1000;
+	e.gpr[HV_RCX] = 2;
+	CHECK(!RUN(&e, INSN_64, "\xf3\xaa"));
+	CHECK_TEXT(trace, "w1000/1");
+	CHECK(e.gpr[HV_RCX] == 1 && e.gpr[HV_RDI] == 0x1001 && e.rip == 0x100);
+	CHECK(!RUN(&e, INSN_64, "\xf3\xaa"));
+	CHECK_TEXT(trace, "w1001/1");
+	CHECK(e.gpr[HV_RCX] == 0 && e.rip == 0x102);
+	CHECK(!RUN(&e, INSN_64, "\xf3\xaa"));
+	CHECK_TEXT(trace, "");
+	CHECK(e.gpr[HV_RDI] == 0x1002 && e.rip == 0x104);
+	CHECK(e.rflags == (RFLAGS_FIXED | RFLAGS_TF));
+}
+
+static void which_are_strings(void)
+{
+	static const char *const strings[] = { "\xa4", "\xab", "\xad", "\x6d", "\x6e" };
+	static const char *const others[] = { "\x90", "\x88\x07", "\xec", "\xf4", "\x86\x07" };
+	struct insn i;
+
+	for (u32 n = 0; n < ARRAY_SIZE(strings); n++) {
+		CHECK(!insn_decode(&i, (const u8 *)strings[n], 1, INSN_64) && insn_is_string(&i));
+		CHECK(!insn_decode(&i, (const u8 *)others[n], 2, INSN_64) && !insn_is_string(&i));
+	}
+}
+
 static void string_faults(void)
 {
 	struct emul e = fresh();
@@ -366,6 +398,8 @@ int main(void)
 	bit_strings();
 	string_registers();
 	batches();
+	single_steps();
+	which_are_strings();
 	string_faults();
 	ports();
 	registers();
