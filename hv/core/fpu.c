@@ -28,6 +28,11 @@ void fpu_init(void)
 	xsetbv(0, all);
 }
 
+u64 fpu_components(void)
+{
+	return all;
+}
+
 u64 fpu_guest_xcr0(void)
 {
 	return all & (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512);

@@ -20,5 +20,10 @@ void fpu_reset(struct vcpu *v);
 bool fpu_xcr0_ok(u64 value);
 /** The XCR0 bits that a guest may set. */
 u64 fpu_guest_xcr0(void);
+/**
+ * The components that XRSTOR takes. An area that was saved may have more of them than a guest can
+ * use: on QEMU those in their initial state are noted (XSTATE_BV, SDM vol. 1, 13.4.2), too.
+ */
+u64 fpu_components(void);
 
 #endif

@@ -163,7 +163,7 @@ static bool xsave_ok(const u8 *area)
 	const u64 *header = (const u64 *)(area + 512);
 	u32 mxcsr = *(const u32 *)(area + 24);
 
-	if (header[0] & ~fpu_guest_xcr0() || mxcsr >> 16)
+	if (header[0] & ~fpu_components() || mxcsr >> 16)
 		return false;
 	for (int i = 1; i < 8; i++) {
 		if (header[i])

@@ -271,7 +271,7 @@ static void end_insn(int vm)
 
 	EXPECT(go_to(vm, CODE + 1, HV_STATE_GPRS), 0);	/* not done yet: it is there again */
 	EXPECT(shadow(vm), 1);
-	EXPECT(go_to(vm, CODE + 4, (HV_STATE_ALL & ~HV_STATE_FPU) | HV_STATE_INSN), 0);
+	EXPECT(go_to(vm, CODE + 4, HV_STATE_ALL | HV_STATE_INSN), 0);
 	EXPECT(shadow(vm), 0);
 	expect_code(vm, "behind it", CODE + 4, 15);
 	EXPECT(go_to(vm, CODE + 4, HV_STATE_INSN), 0);	/* twice is no more than once */
