@@ -45,7 +45,7 @@ start:
 	op	bts	%ax, (%di)
 	mov	$0x1280, %edx
 	xor	%eax, %eax
-	op	addr32 mov %eax, -4(%edx, %eax, 4)
+	op	mov	%eax, -4(%edx, %eax, 4)
 	op	movw	$0xcafe, (%di)
 	mov	$0x1400, %si
 	lodsw
@@ -66,7 +66,7 @@ start:
 	mov	$0x1500, %esi			/* with 32-bit addresses */
 	mov	$0x1600, %edi
 	mov	$5, %ecx
-	addr32 rep movsb
+	rep movsb (%esi), %es:(%edi)
 	mov	%gs, %ax			/* to memory, beyond the end of its segment */
 	mov	%ax, %es
 	mov	$0x3333fffa, %edi
