@@ -302,18 +302,6 @@ static void single_steps(void)
 	CHECK(e.rflags == (RFLAGS_FIXED | RFLAGS_TF));
 }
 
-static void which_are_strings(void)
-{
-	static const char *const strings[] = { "\xa4", "\xab", "\xad", "\x6d", "\x6e" };
-	static const char *const others[] = { "\x90", "\x88\x07", "\xec", "\xf4", "\x86\x07" };
-	struct insn i;
-
-	for (u32 n = 0; n < ARRAY_SIZE(strings); n++) {
-		CHECK(!insn_decode(&i, (const u8 *)strings[n], 1, INSN_64) && insn_is_string(&i));
-		CHECK(!insn_decode(&i, (const u8 *)others[n], 2, INSN_64) && !insn_is_string(&i));
-	}
-}
-
 static void string_faults(void)
 {
 	struct emul e = fresh();
@@ -399,7 +387,6 @@ int main(void)
 	string_registers();
 	batches();
 	single_steps();
-	which_are_strings();
 	string_faults();
 	ports();
 	registers();
