@@ -139,6 +139,7 @@ class TableSteps:
     """What to do to second-level tables, and what must be seen of it: hv/mm/p2m_script.h."""
 
     MAX_WORDS = 1900  # characters: a command line has 2047, and there are other words
+    MEMORY = 16  # MiB: some steps use it up, page by page
 
     def __init__(self) -> None:
         self._steps: list[str] = []
@@ -160,7 +161,8 @@ class TableSteps:
         words = f"p2m={','.join(self._steps)}"
         if len(words) > self.MAX_WORDS:
             raise ValueError(f"the steps have {len(words)} characters; only {self.MAX_WORDS} fit")
-        return Scenario(vm_text("first", "first.64.elf"), exits=[], words=words, see=self._see)
+        return Scenario(vm_text("first", "first.64.elf"), exits=[], words=words, see=self._see,
+                        memory=self.MEMORY)
 
 
 def numbers(seed: int, name: str) -> tuple[int, int]:
