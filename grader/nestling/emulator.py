@@ -28,6 +28,8 @@ from nestling.monitor import Monitor
 TICK = 0.02  # seconds between two looks at the emulator
 PIECE = 1 << 16
 MAX_STDERR = 1 << 16
+# An emulator touches some 40 MiB at its start. In large pages that costs half as many seconds.
+QUICK_START = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 class Reason(Enum):
@@ -185,7 +187,7 @@ class _Run:
         if guard:
             argv = [guard, "--pdeathsig", "KILL", "--", *argv]
         return subprocess.Popen(
-            argv, cwd=self.launch.directory, env={**os.environ, **self.launch.env},
+            argv, cwd=self.launch.directory, env={**QUICK_START, **os.environ, **self.launch.env},
             stdin=subprocess.DEVNULL if self.stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             start_new_session=True, pass_fds=self.launch.monitor.descriptors())
