@@ -1,85 +1,59 @@
 """The rule of order: an exercise needs what its lab.toml says, which comes earlier, and no more.
 
-So whoever solves the exercises one by one gets the points of each at once.
+So whoever solves the exercises one by one gets the points of each at once, and a stub costs its own
+points and those of what needs it. Not all orders are tried for that, but each exercise by itself:
+as a stub where all others are solved; and solved where all are stubs that it does not need. A stub
+that is reached ends the run. So a run of the second kind that comes to its end has called none, and
+would have gone the same way if any of them had been solved.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 import pytest
 from reference.project import EXERCISES, QUICK, choice_of, emulators
 
-from nestling.grade import Grade, grade_all, stub_reached
+from nestling.grade import Grade, grade_all
 from nestling.labs import Exercise
-from nestling.plan import Choice, Run, blocked_by
-from nestling.verdict import Status, Verdict
+from nestling.plan import Choice, blocked_by, needs_of
+from nestling.verdict import Status
 from nestling.workshop import Workshop
 
 pytestmark = emulators
 
-STUBS = [(exercise, track) for exercise in EXERCISES for track in QUICK
+# By tracks, as from one exercise to the next there is little to build.
+ALONE = [(track, exercise) for track in QUICK for exercise in EXERCISES
          if exercise.track in (track, "common")]
 
 
-def grades_of(workshop: Workshop, choice: Choice, stubs: Collection[Exercise],
-              verdicts: dict[Run, Verdict]) -> dict[Exercise, Grade]:
-    """The grades of a tree with these stubs; makes the runs that `verdicts` lacks."""
+def grade_of(workshop: Workshop, choice: Choice, exercise: Exercise,
+             stubs: Collection[Exercise]) -> Grade:
+    """What one exercise gets in a tree with these stubs."""
     assert not workshop.arrange(stubs).errors
+    choice = dataclasses.replace(choice, exercises=(exercise,))
     blocked = blocked_by(stubs, choice.known)
-    missing = [run for run in choice.runs(blocked) if run not in verdicts]
-    verdicts |= workshop.verdicts(missing)
-    return {grade.exercise: grade for grade in grade_all(choice, verdicts, blocked)}
+    return grade_all(choice, workshop.verdicts(choice.runs(blocked)), blocked)[0]
 
 
-@pytest.mark.parametrize(("exercise", "track"), STUBS, ids=str)
-def test_a_stub_costs_its_points_and_those_of_what_needs_it(
-        built: Workshop, exercise: Exercise, track: str) -> None:
-    """What comes before it does not reach it; the next test shows that."""
-    known = choice_of(track, QUICK[track])
-    later = known.exercises[known.exercises.index(exercise):]
-    choice = dataclasses.replace(known, exercises=later)
-    grades = grades_of(built, choice, [exercise], {})
-    needing = blocked_by([exercise], choice.known)
-    for other, grade in grades.items():
-        if other == exercise:
-            assert grade.status is Status.FAILED
-        elif other in needing:
-            assert grade.status in (Status.SKIPPED, Status.FAILED), other
-        else:
-            assert grade.status is Status.PASSED, (other, grade.hint)
+def all_needs(exercise: Exercise, known: Collection[Exercise]) -> set[Exercise]:
+    """What an exercise needs, directly or not."""
+    direct = needs_of(exercise, known)
+    return {*direct, *(far for near in direct for far in all_needs(near, known))}
 
 
-@pytest.mark.parametrize("track", QUICK)
-def test_each_exercise_counts_as_soon_as_it_is_solved(built: Workshop, track: str) -> None:
+@pytest.mark.parametrize(("track", "exercise"), ALONE, ids=str)
+def test_a_stub_gets_nothing(built: Workshop, track: str, exercise: Exercise) -> None:
+    grade = grade_of(built, choice_of(track, QUICK[track]), exercise, [exercise])
+    assert grade.status is Status.FAILED
+
+
+@pytest.mark.parametrize(("track", "exercise"), ALONE, ids=str)
+def test_an_exercise_needs_no_more_than_it_says(built: Workshop, track: str, exercise: Exercise
+                                                ) -> None:
     choice = choice_of(track, QUICK[track])
-    verdicts: dict[Run, Verdict] = {}
-    for count in range(len(choice.known) + 1):
-        solved, stubs = choice.known[:count], choice.known[count:]
-        verdicts = lasting(verdicts, choice, solved)
-        grades = grades_of(built, choice, stubs, verdicts)
-        lost = {str(exercise): grades[exercise].hint for exercise in solved
-                if grades[exercise].status is not Status.PASSED}
-        assert not lost, f"solved up to {solved[-1]}, these get nothing: {lost}"
-        early = [str(exercise) for exercise in stubs if grades[exercise].score]
-        assert not early, f"stubs that get points: {', '.join(early)}"
-        assert all(grade.status is not Status.ERROR for grade in grades.values())
-        assert (sum(grade.score for grade in grades.values())
-                == sum(exercise.points for exercise in solved))
-
-
-def lasting(verdicts: Mapping[Run, Verdict], choice: Choice, solved: Collection[Exercise]
-            ) -> dict[Run, Verdict]:
-    """The verdicts that stay the same when the last of `solved` is no stub any more.
-
-    A stub that is reached ends the run. So a run that went on to another end has not called it,
-    and doesn't call what takes its place. Only the bug of a "repair" may have been run through.
-    """
-    last = [*solved][-1:]
-    if any(exercise.kind == "repair" for exercise in last):
-        return {}
-    gone = {exercise.id for exercise in last}
-    again = {run for exercise in last for run in choice.runs_of(exercise)}
-    return {run: verdict for run, verdict in verdicts.items()
-            if run not in again and (stub_reached(verdict) or [""])[0] not in gone}
+    needs = all_needs(exercise, choice.known)
+    stubs = [other for other in choice.known if other not in needs and other != exercise]
+    grade = grade_of(built, choice, exercise, stubs)
+    assert grade.status is Status.PASSED, grade.hint
