@@ -13,7 +13,7 @@ from nestling.plan import Choice, choose
 from nestling.platforms import PLATFORMS
 
 ROOT = Path(__file__).resolve().parents[3]
-LABS = labs.load(ROOT)
+LABS = labs.load(ROOT, check_functions=False)  # what does not fit, the tests can't build
 SCENARIOS = scenario.load(ROOT)
 EXERCISES = labs.all_exercises(LABS)
 QUICK = {"amd": "tcg", "intel": "bochs-vmx"}  # a track's platform for what is the same on all
