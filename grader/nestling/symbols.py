@@ -33,6 +33,7 @@ class Symbols:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lines: dict[int | None, list[Line]] = {}
 
     def address(self, name: str) -> int | None:
         """The address of a symbol, or None."""
@@ -51,7 +52,7 @@ class Symbols:
 
     def line(self, address: int) -> str:
         """"hv/core/panic.c:34" for an address, or ""."""
-        lines = self._lines
+        lines = self._lines_around(address)
         index = bisect.bisect_right(lines, address, key=lambda line: line.address) - 1
         if index < 0 or not lines[index].file:
             return ""
@@ -102,14 +103,27 @@ class Symbols:
     def _by_name(self) -> dict[str, int]:
         return {name: start for start, _, name in self._symbols}
 
+    def _lines_around(self, address: int) -> list[Line]:
+        """The lines of the unit that an address belongs to; if none says so, of all units."""
+        unit = self._units.cu_offset_at_addr(address) if self._units else None
+        if unit not in self._lines:
+            self._lines[unit] = self._read_lines(unit)
+        return self._lines[unit]
+
     @functools.cached_property
-    def _lines(self) -> list[Line]:
+    def _units(self) -> Any:
+        """Which unit has which addresses; None if the compiler has left no such table."""
+        with _open(self.path) as elf:
+            return elf.get_dwarf_info().get_aranges() if elf.has_dwarf_info() else None
+
+    def _read_lines(self, only: int | None) -> list[Line]:
+        """The lines of the unit at an offset, or of all: that takes seconds for a hypervisor."""
         lines: list[Line] = []
         with _open(self.path) as elf:
             if not elf.has_dwarf_info():
                 return []
             dwarf = elf.get_dwarf_info()
-            for unit in dwarf.iter_CUs():
+            for unit in dwarf.iter_CUs() if only is None else [dwarf.get_CU_at(only)]:
                 program = dwarf.line_program_for_CU(unit)
                 if program:
                     lines += _unit_lines(program)

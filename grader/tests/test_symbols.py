@@ -32,15 +32,20 @@ __asm__(".skip 64");
 """
 
 
-@pytest.fixture(name="elf", scope="module", params=["-gdwarf-5", "-gdwarf-4"])
+@pytest.fixture(name="elf", scope="module", params=["-gdwarf-5", "-gdwarf-4", "-gdwarf-4 no table"])
 def elf_fixture(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The last is without the table of which unit has which addresses, which clang leaves out."""
     directory = tmp_path_factory.mktemp("symbols")
     (directory / "core").mkdir()
     (directory / "core" / "demo.h").write_text(HEADER)
     (directory / "core" / "demo.c").write_text(SOURCE)
-    subprocess.run(["gcc", request.param, "-O0", "-ffreestanding", "-fno-pic", "-no-pie",
+    version, *no_table = request.param.split(maxsplit=1)
+    subprocess.run(["gcc", version, "-O0", "-ffreestanding", "-fno-pic", "-no-pie",
                     "-nostdlib", "-static", "-Wl,-Ttext=0x400000,-e,first,--build-id=none",
                     "-I.", "-o", "demo.elf", "core/demo.c"], cwd=directory, check=True)
+    if no_table:
+        subprocess.run(["objcopy", "--remove-section", ".debug_aranges", "demo.elf"],
+                       cwd=directory, check=True)
     return directory / "demo.elf"
 
 
