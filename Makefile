@@ -44,9 +44,10 @@ HOST_CFLAGS := -std=gnu11 -O1 -g -fno-builtin $(WARN) -include grader/unit/host.
 LDFLAGS := -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--fatal-warnings
 
-# Objects depend on a stamp of the flags, so that a change of them builds everything anew.
+# Objects depend on a stamp of the flags, so that a change of them builds everything anew. Where the
+# tree lies is in none of them, so a copy of it need not be.
 FLAGS := $(BUILD)/.flags
-FLAGS_NOW := $(CC) $(HV_CFLAGS) $(GUEST_CFLAGS) $(HOST_CFLAGS) $(LDFLAGS)
+FLAGS_NOW := $(subst $(CURDIR)/,,$(CC) $(HV_CFLAGS) $(GUEST_CFLAGS) $(HOST_CFLAGS) $(LDFLAGS))
 $(shell mkdir -p $(BUILD); echo '$(FLAGS_NOW)' | cmp -s - $(FLAGS) || echo '$(FLAGS_NOW)' > $(FLAGS))
 
 # ---- The hypervisor ------------------------------------------------------------------------------
