@@ -200,7 +200,7 @@ class BochsDebugger(Monitor):
     is a witness, tells one from the other.
     """
 
-    COMMANDS = "commands"
+    COMMANDS = "commands~"
     MAX_FAULTS = 10_000
     BUDGET_GONE = b"Caught time breakpoint"
     FAULT = b"exception with no resolution"

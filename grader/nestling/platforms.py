@@ -29,7 +29,9 @@ BOCHS_BIOS = Path("/usr/share/bochs/BIOS-bochs-latest")
 BOCHS_VGA_BIOS = Path("/usr/share/bochs/VGABIOS-lgpl-latest")
 PROBE_SECONDS = 10.0
 
-SERIAL, TRACE, LOG, IMAGE = "serial.out", "trace.out", "emulator.log", "disk.img"
+# Files of a run, beside those of the VMs, none of which is called so: see NAME in boot.py.
+SERIAL, TRACE, LOG, IMAGE = "serial~", "trace~", "log~", "image~"
+HYPERVISOR, BOCHSRC = "hv~", "bochsrc~"
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,12 @@ class Qemu(Platform):
 
     def launch(self, job: Job, directory: Path) -> Launch:
         icount = self.icount and not job.interactive and job.gdb is None
-        (directory / job.hv.name).symlink_to(job.hv.resolve())  # its name is in the command line
+        (directory / HYPERVISOR).symlink_to(job.hv.resolve())  # its name is in the command line
         argv = [QEMU, *self.cpu(job), "-machine", "q35", "-smp", "1", "-m", str(job.memory),
                 "-nodefaults", "-display", "none", "-monitor", "none",
                 "-serial", "stdio", "-debugcon", f"file:{TRACE}",
                 "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
-                "-kernel", job.hv.name, "-append", f"{job.words} end=qemu".strip()]
+                "-kernel", HYPERVISOR, "-append", f"{job.words} end=qemu".strip()]
         if job.modules:
             argv += ["-initrd", ",".join(module.string for module in job.modules)]
         if QBOOT.exists():
@@ -182,10 +184,10 @@ class Bochs(Platform):
             raise UserError(f"{self.key}: Bochs has no gdb server; use --on tcg")
         image = make_image(directory / IMAGE, job.hv, job.bootsect,
                            f"{job.words} end=bochs {self.words}".strip(), job.modules)
-        (directory / "bochsrc").write_text(
+        (directory / BOCHSRC).write_text(
             bochsrc(self.model(job), job.memory, image.cylinders, job.witness,
                     self.guest_faults), encoding="ascii")
-        return Launch(["bochs", "-q", "-f", "bochsrc"], directory, console=directory / SERIAL,
+        return Launch(["bochs", "-q", "-f", BOCHSRC], directory, console=directory / SERIAL,
                       log=directory / LOG, keep=is_bochs_news, explain=explain_bochs,
                       monitor=BochsDebugger(directory, job.instructions, self.guest_faults,
                                             directory / LOG if job.witness else None),

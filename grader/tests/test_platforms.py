@@ -39,8 +39,8 @@ def test_tcg(tmp_path: Path) -> None:
     argv = made.argv
     assert option(argv, "-accel") == "tcg" and option(argv, "-cpu") == "max"
     assert option(argv, "-m") == "512" and option(argv, "-smp") == "1"
-    assert option(argv, "-kernel") == "hv32.elf"
-    assert (made.directory / "hv32.elf").readlink() == tmp_path / "hv32.elf"
+    assert option(argv, "-kernel") == "hv~"
+    assert (made.directory / "hv~").readlink() == tmp_path / "hv32.elf"
     assert option(argv, "-append") == "trace=exits end=qemu"
     assert option(argv, "-initrd") == "a.vm,hello.elf"
     assert option(argv, "-icount") == "shift=0,sleep=off"
@@ -61,7 +61,7 @@ def test_tcg_for_gdb_and_for_people(tmp_path: Path) -> None:
     argv = launch("tcg", tmp_path, gdb=1234).argv
     assert option(argv, "-gdb") == "tcp:127.0.0.1:1234"
     assert "-S" in argv and "-no-reboot" in argv and "-icount" not in argv
-    (tmp_path / "stage" / "hv32.elf").unlink()
+    (tmp_path / "stage" / "hv~").unlink()
     assert "-icount" not in launch("tcg", tmp_path, interactive=True).argv
 
 
@@ -92,16 +92,16 @@ def test_bochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, model:
     monkeypatch.setattr(platforms, "make_image", make_image)
     made = launch(key, tmp_path, model=model, instructions=5000)
     stage = tmp_path / "stage"
-    assert calls[0][0] == stage / "disk.img"
+    assert calls[0][0] == stage / "image~"
     tick = " tick=nmi" if key == "bochs-svm" else ""
     assert calls[0][3] == "trace=exits end=bochs" + tick
     assert [module.string for module in calls[0][4]] == ["a.vm", "hello.elf"]
-    config = (stage / "bochsrc").read_text()
+    config = (stage / "bochsrc~").read_text()
     assert f"cpu: model={expected}, " in config
     assert "cylinders=7, heads=16, spt=63" in config
-    assert made.argv[:4] == ["bochs", "-q", "-f", "bochsrc"]
+    assert made.argv[:4] == ["bochs", "-q", "-f", "bochsrc~"]
     assert made.env["TERM"] == "dumb"
-    assert made.console == stage / "serial.out" and made.trace is None
+    assert made.console == stage / "serial~" and made.trace is None
     assert (stage / made.monitor.arguments()[1]).read_text().startswith("sb 5000\n")
 
 
