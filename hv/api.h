@@ -62,6 +62,15 @@ int hv_console_read(char *text, u32 size);
 /** Stop everything with a message: an error of the hypervisor's own, never a guest's doing. */
 __noreturn void hv_fatal(const char *message);
 
+/**
+ * Memory for the outside itself: `size` bytes, zeroed. On this side of the door, it is pages of the
+ * host; nothing in them is anybody else's business.
+ * @return NULL: there is not so much, in one piece
+ */
+void *hv_memory_alloc(u64 size);
+/** Give back what one hv_memory_alloc() of this size gave; NULL is nothing. */
+void hv_memory_free(void *memory, u64 size);
+
 /* ---- Threads -------------------------------------------------------------------------------- */
 
 /** Start a thread that calls entry(arg). It ends when `entry` returns. @return -ENOMEM */

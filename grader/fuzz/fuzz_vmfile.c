@@ -53,7 +53,14 @@ static void check_vm(const struct vmfile_vm *vm)
 	MUST(vm->vcpus >= 1 && vm->vcpus <= VMFILE_MAX_VCPUS);
 	MUST(vm->memory >= KiB(64) && vm->memory <= VMFILE_MAX_MEMORY && vm->memory % KiB(4) == 0);
 	MUST(!vm->pool || (vm->pool >= 4 && vm->lazy));
-	MUST(!(vm->devices & ~(u32)(VMFILE_PC_DEVICES | VMFILE_PROBE)));
+	MUST(!(vm->devices & ~(u32)VMFILE_DEVICES));
+	MUST(vm->disks <= VMFILE_MAX_DISKS);
+	for (u32 i = 0; i < vm->disks; i++) {
+		check_text(vm->disk[i].file, sizeof(vm->disk[i].file), false);
+		MUST(!vm->disk[i].file[0] == !!vm->disk[i].size && vm->disk[i].size % 512 == 0);
+	}
+	check_text(vm->net, sizeof(vm->net), false);
+	MUST(!vm->bare || (!vm->disks && !vm->net[0]));
 	MUST(!(vm->bare && vm->devices));
 	MUST(vm->mode <= VMFILE_LONG && (vm->moded || vm->mode == VMFILE_LONG));
 	MUST(vm->flat ? vm->load < vm->memory : !vm->load);

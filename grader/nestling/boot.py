@@ -57,7 +57,7 @@ class VmFile:
     @property
     def files(self) -> list[str]:
         """The files that the VMs need, each once."""
-        return list(dict.fromkeys(self._strings("kernel", "module", "rom")))
+        return list(dict.fromkeys(self._strings("kernel", "module", "rom", "disk")))
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ static void devices(void)
 	wrong("devices serial", 9, "expected \"{\", found the word \"serial\"");
 	CHECK_TEXT(vmfile_device_name(0), "serial");
 	for (u32 i = 0; i < 64; i++)
-		CHECK(!!vmfile_device_name(i) == !!((VMFILE_PC_DEVICES | VMFILE_PROBE) & BIT(i)));
+		CHECK(!!vmfile_device_name(i) == !!(VMFILE_DEVICES & BIT(i)));
 }
 
 /* What is wrong outside of a VM's settings. */

@@ -51,6 +51,23 @@ int hv_capability(struct hv_capability *out)
 	return 0;
 }
 
+static u64 pages_of(u64 size)
+{
+	return ROUND_UP(size, PAGE_SIZE) / PAGE_SIZE;
+}
+
+void *hv_memory_alloc(u64 size)
+{
+	return size && size <= pmm_total_pages() * PAGE_SIZE ?
+	       pmm_alloc(pages_of(size), PAGE_SIZE) : NULL;
+}
+
+void hv_memory_free(void *memory, u64 size)
+{
+	if (memory)
+		pmm_free(memory, pages_of(size));
+}
+
 int hv_module_info(u32 index, struct hv_module *out)
 {
 	if (index >= boot_info.module_count)

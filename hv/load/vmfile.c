@@ -10,7 +10,7 @@ enum token { END, WORD, STRING, NUMBER, OPEN, CLOSE, BAD };
 /* In the order in which an error lists them. */
 enum setting {
 	KERNEL, CMDLINE, MODULE, MEMORY, POOL, VCPUS, DEVICES, MODE, LOAD, ARGS, EXITS, BUDGET,
-	LATE, ROM, WATCH, BARE, SETTINGS
+	LATE, ROM, DISK, NET, WATCH, BARE, SETTINGS
 };
 
 struct place {
@@ -302,6 +302,28 @@ static u64 parse_pages(struct parser *p, u64 min, u64 max, const char *what)
 	return parse_number(p, min, max, what);
 }
 
+/* A word that may be there. @return is it? */
+static bool parse_word(struct parser *p, const char *word)
+{
+	if (p->token != WORD || strcmp(p->word, word))
+		return false;
+	next(p);
+	return true;
+}
+
+static void parse_disk(struct parser *p, struct vmfile_vm *vm)
+{
+	struct vmfile_disk *d = &vm->disk[vm->disks++];
+
+	if (p->token == NUMBER && p->number % 512)
+		fail(p, "a multiple of 512");
+	if (p->token == NUMBER)
+		d->size = parse_number(p, 512, GiB(1), "a size from 512 to 1G");
+	else
+		parse_name(p, d->file, "a size, or a file name");
+	d->read_only = parse_word(p, "readonly");
+}
+
 static void parse_module(struct parser *p, struct vmfile_vm *vm)
 {
 	struct vmfile_module *m = &vm->module[vm->module_count++];
@@ -314,7 +336,8 @@ static void parse_module(struct parser *p, struct vmfile_vm *vm)
 
 /* The last one can't be a word: it is here for the message. */
 static const char *const devices[] = {
-	"serial", "pic", "pit", "rtc", "keyboard", "screen", "exit", "probe", "\"}\""
+	"serial", "pic", "pit", "rtc", "keyboard", "screen", "exit", "probe", "console",
+	"entropy", "\"}\""
 };
 
 const char *vmfile_device_name(u32 bit)
@@ -351,7 +374,7 @@ static enum vmfile_mode parse_mode(struct parser *p)
 /* As in enum setting; the last one is for the message again. */
 static const char *const settings[] = {
 	"kernel", "cmdline", "module", "memory", "pool", "vcpus", "devices", "mode", "load",
-	"args", "exits", "budget", "late", "rom", "watch", "bare", "\"}\""
+	"args", "exits", "budget", "late", "rom", "disk", "net", "watch", "bare", "\"}\""
 };
 static_assert(ARRAY_SIZE(settings) == SETTINGS + 1, "a name for each setting");
 
@@ -369,9 +392,7 @@ static void parse_value(struct parser *p, struct vmfile_vm *vm, enum setting set
 		break;
 	case MEMORY:
 		vm->memory = parse_pages(p, KiB(64), VMFILE_MAX_MEMORY, "a size from 64K to 512G");
-		vm->lazy = p->token == WORD && !strcmp(p->word, "lazy");
-		if (vm->lazy)
-			next(p);
+		vm->lazy = parse_word(p, "lazy");
 		break;
 	case POOL:
 		vm->pool = parse_number(p, 4, UINT64_MAX, "a number of pages, at least 4");
@@ -408,6 +429,12 @@ static void parse_value(struct parser *p, struct vmfile_vm *vm, enum setting set
 		parse_name(p, vm->rom, "a file name");
 		vm->rom_at = parse_pages(p, 0, VMFILE_MAX_MEMORY, "an address up to 512G");
 		break;
+	case DISK:
+		parse_disk(p, vm);
+		break;
+	case NET:
+		parse_name(p, vm->net, "a switch's name");
+		break;
 	case WATCH:
 		vm->watch = parse_pages(p, 0, VMFILE_MAX_MEMORY, "an address up to 512G");
 		vm->watch_size = parse_pages(p, KiB(4), GiB(1), "a size from 4K to 1G");
@@ -425,7 +452,9 @@ static void parse_setting(struct parser *p, struct vmfile_vm *vm)
 		return;
 	if (i == MODULE && vm->module_count == VMFILE_MAX_MODULES)
 		fail(p, "at most 16 modules in a VM");
-	only_once(p, i != MODULE && p->given[i].line);
+	if (i == DISK && vm->disks == VMFILE_MAX_DISKS)
+		fail(p, "at most 2 disks in a VM");
+	only_once(p, i != MODULE && i != DISK && p->given[i].line);
 	p->given[i] = p->place;
 	next(p);
 	if (!p->failed)
@@ -448,7 +477,7 @@ static void check_above(struct parser *p, const struct vmfile_vm *vm, enum setti
 /* What no setting can tell alone. */
 static void check_vm(struct parser *p, const struct vmfile_vm *vm)
 {
-	static const enum setting not_bare[] = { DEVICES, LATE };
+	static const enum setting not_bare[] = { DEVICES, LATE, DISK, NET };
 	char expected[96], found[32];
 
 	if (!vm->kernel[0])

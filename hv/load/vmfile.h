@@ -20,8 +20,14 @@
  *     vcpus NUMBER        1 is all there is for now, and the default
  *     devices "{" { DEVICE } "}"
  *                         serial, pic, pit, rtc, keyboard, screen, exit, probe,
- *                         each at most once; default all but probe, which is
- *                         no PC's
+ *                         console, entropy, each at most once; default all but
+ *                         the last three; console, entropy: virtio's
+ *     disk FILE [readonly]
+ *                         a virtio disk with what is in the file NAME, or an empty
+ *                         one, if FILE is a SIZE: a multiple of 512, 512 to 1G; at
+ *                         most 2. What is written to it is gone at the end
+ *     net NAME            a virtio network card, at the switch of that name, where
+ *                         other VMs may be, too; default none
  *     mode MODE           real, protected or long: how an ELF file starts,
  *                         whatever it says of itself; a flat file, default long
  *     load ADDRESS        the kernel is a flat file that goes there, below the end
@@ -38,7 +44,7 @@
  *                         the end, and when the guest writes to port 0xf6; 4K to
  *                         1G, multiples of 4K; default none
  *     bare                emulate nothing: stop at the first exit, and show the
- *                         registers; with neither devices nor late
+ *                         registers; with no devices, late, disk or net
  *
  *     NAME    1 to 31 letters, digits and . _ + - in quotes; no paths
  *     TEXT    up to 255 printable ASCII characters but " in quotes; no escapes
@@ -56,6 +62,7 @@
 #define VMFILE_TEXT_MAX		256	/* cmdline, a module's string: the same */
 #define VMFILE_MAX_MODULES	16	/* in a VM */
 #define VMFILE_MAX_VCPUS	1	/* in a VM */
+#define VMFILE_MAX_DISKS	2	/* in a VM */
 #define VMFILE_MAX_MEMORY	GiB(512)
 
 enum vmfile_mode { VMFILE_REAL, VMFILE_PROTECTED, VMFILE_LONG };
@@ -71,12 +78,22 @@ enum vmfile_device {
 	VMFILE_EXIT = BIT(6),		/**< port 0xf4 */
 	VMFILE_PC_DEVICES = BIT(7) - 1,
 	VMFILE_PROBE = BIT(7),		/**< dev/vprobe.h */
+	VMFILE_CONSOLE = BIT(8),	/**< dev/vconsole.h */
+	VMFILE_ENTROPY = BIT(9),	/**< dev/ventropy.h */
+	VMFILE_DEVICES = BIT(10) - 1,	/**< all that there are */
 };
 
 /** A file that the kernel gets. */
 struct vmfile_module {
 	char name[VMFILE_NAME_MAX];
 	char text[VMFILE_TEXT_MAX];
+};
+
+/** A virtio disk. */
+struct vmfile_disk {
+	char file[VMFILE_NAME_MAX];	/**< "": it is empty, and has `size` bytes */
+	u64 size;
+	bool read_only;
 };
 
 struct vmfile_vm {
@@ -101,6 +118,9 @@ struct vmfile_vm {
 	u64 late, late_size;	/**< late memory: guest physical address, and bytes, or 0 */
 	char rom[VMFILE_NAME_MAX];	/**< "": there is none */
 	u64 rom_at;		/**< guest physical address, from `memory` on */
+	struct vmfile_disk disk[VMFILE_MAX_DISKS];
+	u32 disks;
+	char net[VMFILE_NAME_MAX];	/**< the switch of its network card; "": it has none */
 	u64 watch, watch_size;	/**< lazy memory to watch: guest physical address, bytes or 0 */
 };
 

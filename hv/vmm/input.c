@@ -30,14 +30,28 @@ static bool is_ours(char c)
 	return true;
 }
 
+/* To the console that the VM's kernel uses, virtio's or the serial port. */
+static bool has_room(const struct vmm_vm *vm)
+{
+	return virtio_listens(vm) ? virtio_room(vm) : vuart_room(&vm->uart);
+}
+
+static void give(struct vmm_vm *vm, char c)
+{
+	if (virtio_listens(vm))
+		virtio_type(vm, c);
+	else
+		vuart_receive(&vm->uart, (u8)c);
+}
+
 void input_poll(struct vmm_vm *vm)
 {
 	char c;
 
 	if (!chosen || chosen->ended)
 		chosen = vm;
-	while (chosen == vm && vuart_room(&vm->uart) && hv_console_read(&c, 1) == 1) {
+	while (chosen == vm && has_room(vm) && hv_console_read(&c, 1) == 1) {
 		if (!is_ours(c))
-			vuart_receive(&vm->uart, (u8)c);
+			give(vm, c);
 	}
 }

@@ -95,7 +95,7 @@ static u64 next_interrupt(const struct vmm_vm *vm)
 		due = vpit_next(&vm->pit);
 	if (vpic_open(&vm->pic, IRQ_RTC))
 		due = earlier(due, vrtc_next(&vm->rtc));
-	if (vpic_open(&vm->pic, IRQ_SERIAL) && vm->listens)
+	if ((vpic_open(&vm->pic, IRQ_SERIAL) && vm->listens) || virtio_waits(vm))
 		due = earlier(due, hv_clock() + POLL_NS);
 	return due;
 }
@@ -218,7 +218,7 @@ int pc_init(struct vmm_vm *vm)
 	int err = 0;
 
 	vm->due = NEVER;
-	vm->listens = devices & VMFILE_SERIAL && hv_console_read(NULL, 0) >= 0;
+	vm->listens = devices & (VMFILE_SERIAL | VMFILE_CONSOLE) && hv_console_read(NULL, 0) >= 0;
 	vpic_reset(&vm->pic);
 	vm->pit.now = now;
 	vpit_reset(&vm->pit);

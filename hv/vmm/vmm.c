@@ -122,6 +122,7 @@ static void vcpu_thread(u64 arg)
 	if (vm->config->watch_size)
 		report_dirty(vm);
 	report_end(vm, &x);
+	virtio_end(vm);
 	hv_machine_destroy(vm->id);
 }
 
@@ -174,7 +175,7 @@ unsigned int vmm_main(void)
 	if (!count)
 		return VMM_STATUS_BAD_FILE;
 	for (u32 i = 0; i < count; i++) {
-		if (pc_init(&vms[i]) || vmm_start(&vms[i]) ||
+		if (pc_init(&vms[i]) || virtio_init(&vms[i], i) || vmm_start(&vms[i]) ||
 		    hv_thread_start(vms[i].config->name, vcpu_thread, i))
 			return VMM_STATUS_BAD_FILE;
 	}

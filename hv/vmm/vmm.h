@@ -42,6 +42,7 @@ struct vmm_vm {
 	struct vkbd kbd;
 	struct vscreen screen;
 	struct vprobe probe;
+	struct vmm_virtio *virtio;	/**< NULL: it has no such device */
 	struct vmm_decoded decoded[16];	/**< the last ones, each by its address (emulate.c) */
 	u64 rom_size;			/**< bytes at config->rom_at; 0: there is no ROM */
 	bool plain;			/**< its kernel wants nothing of a PC: vmm_kernel.plain */
@@ -81,6 +82,24 @@ static inline bool pc_idle(const struct vmm_vm *vm)
 void pc_interrupt(struct vmm_vm *vm);
 /** HLT: wait for an interrupt. @return false: none can come */
 bool pc_halt(struct vmm_vm *vm);
+
+/* virtio.c */
+
+/**
+ * Give the VM the virtio devices that its description asks for. Says what is wrong itself.
+ * @param index  of the VM in the VM file
+ */
+int virtio_init(struct vmm_vm *vm, u32 index);
+/** Take them away, and give back their memory. */
+void virtio_end(struct vmm_vm *vm);
+/** Does its driver listen to a virtio console? Only then the next two may be called. */
+bool virtio_listens(const struct vmm_vm *vm);
+/** How many characters there is room for. */
+u32 virtio_room(const struct vmm_vm *vm);
+/** A character for the console. @return false: it is lost */
+bool virtio_type(struct vmm_vm *vm, char c);
+/** Could an interrupt come from outside the VM, as a frame from another one? */
+bool virtio_waits(const struct vmm_vm *vm);
 
 /* emulate.c */
 
