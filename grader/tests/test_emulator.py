@@ -341,7 +341,7 @@ def fake_bochs(directory: Path, body: str, instructions: int | None = None) -> L
 
 def test_bochs_budget(tmp_path: Path) -> None:
     result = run(fake_bochs(tmp_path, "regs; exit 0", instructions=1000))
-    assert (tmp_path / "commands").read_text() == "sb 1000\nc\nregs\nq\n"
+    assert (tmp_path / "commands~").read_text() == "sb 1000\nc\nregs\nq\n"
     assert result.reason is Reason.TIMEOUT
     assert "instructions" in result.detail
     assert result.where == 0xFFFFFFFF80101234
@@ -354,7 +354,7 @@ def test_bochs_goes_on_after_a_guest_fault(tmp_path: Path) -> None:
             "printf 'rip: ffffffff_80101234\\n'; exit 0")
     result = run(Launch(["sh", "-c", body], tmp_path, console=tmp_path / "serial",
                         monitor=debugger))
-    assert (tmp_path / "commands").read_text().startswith("sb 1000\nc\nregs\nc\nregs\n")
+    assert (tmp_path / "commands~").read_text().startswith("sb 1000\nc\nregs\nc\nregs\n")
     assert (result.reason, result.status) == (Reason.ENDED, 3)
 
 
@@ -373,7 +373,7 @@ def test_bochs_budget_that_is_seen_to_be_gone(tmp_path: Path, guest_faults: bool
 def test_bochs_is_asked_where_it_hangs(tmp_path: Path) -> None:
     body = "trap 'regs; exit 0' INT; while :; do sleep 0.02; done"
     result = run(fake_bochs(tmp_path, body), QUICK)
-    assert (tmp_path / "commands").read_text() == "c\nregs\nq\n"
+    assert (tmp_path / "commands~").read_text() == "c\nregs\nq\n"
     assert result.reason is Reason.TIMEOUT
     assert "0.4 seconds" in result.detail
     assert result.where == 0xFFFFFFFF80101234
