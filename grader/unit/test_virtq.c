@@ -190,6 +190,24 @@ static void not_ready(void)
 	CHECK(virtq_pop(&q, &memory, &c) == 0);
 }
 
+/* An error changes nothing: the chain is still there, and still an error. */
+static void again(void)
+{
+	start(4);
+	put(AVAIL(0) + 2, 5, 2);
+	CHECK(virtq_pop(&q, &memory, &c) == -EINVAL && virtq_pop(&q, &memory, &c) == -EINVAL);
+	CHECK(virtq_listen(&q, &memory) == -EINVAL);
+	put(AVAIL(0) + 2, 1, 2);
+	describe(DESC(0), 0, DATA, 0, 0, 0);
+	CHECK(virtq_pop(&q, &memory, &c) == -EINVAL && virtq_pop(&q, &memory, &c) == -EINVAL);
+	describe(DESC(0), 0, DATA, 1, 0, 0);
+	CHECK(virtq_pop(&q, &memory, &c) == 1);
+	start_at(4, 3);
+	q.avail = 0;
+	CHECK(virtq_pop(&q, &memory, &c) == -EFAULT && virtq_pop(&q, &memory, &c) == -EFAULT);
+	CHECK(q.next_avail == 3);
+}
+
 /* ---- Telling each other --------------------------------------------------------------------- */
 
 /* Entries old .. old + count - 1 are new; does the driver want to know, if it waits for `event`? */
@@ -377,6 +395,7 @@ int main(void)
 	indirect();
 	largest();
 	not_ready();
+	again();
 	events();
 	long_events();
 	flags();

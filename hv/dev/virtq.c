@@ -117,17 +117,19 @@ static int virtq_walk(const struct virtq *q, const struct virt_memory *m, u16 he
 /* Is there a chain to take? One look at avail.idx serves for all that it gives us. */
 static int look(struct virtq *q, const struct virt_memory *m)
 {
+	u16 idx;
 	int err;
 
 	if (q->next_avail != q->seen_avail)
 		return 1;
-	err = read_u16(m, q->avail + RING_IDX, &q->seen_avail);
+	err = read_u16(m, q->avail + RING_IDX, &idx);
 	if (err)
 		return err;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);	/* the rest is younger than idx */
-	if ((u16)(q->seen_avail - q->next_avail) > q->num)
+	if ((u16)(idx - q->next_avail) > q->num)
 		return -EINVAL;
-	return q->seen_avail != q->next_avail;
+	q->seen_avail = idx;
+	return idx != q->next_avail;
 }
 
 int virtq_pop(struct virtq *q, const struct virt_memory *m, struct virtq_chain *c)
