@@ -62,10 +62,11 @@ static int move(struct vblk *b, u64 sector, bool in)
 	struct virtq_chain *c = &b->chain;
 	u64 at = in ? 0 : sizeof(struct header);
 	u64 size = in ? c->writable_size - 1 : c->readable_size - at;
-	u8 *disk = b->disk + sector * VBLK_SECTOR;
+	u8 *disk;
 
 	if (size % VBLK_SECTOR || !on_disk(b, sector, size / VBLK_SECTOR) || (!in && b->read_only))
 		return S_IOERR;
+	disk = b->disk + sector * VBLK_SECTOR;
 	return in ? virtq_write(&b->virtio.memory, c, at, disk, size) :
 		    virtq_read(&b->virtio.memory, c, at, disk, size);
 }
