@@ -27,6 +27,7 @@ static u8 guest[SIZE];
 static u8 reads[SIZE];				/* how often the device has read each byte */
 static u32 outside;				/* accesses that were refused */
 static void (*after)(u64 gpa, u64 size, bool write);	/* each access. May be NULL */
+static bool refuse;				/* from now on, whatever the address */
 static u16 avail_idx[VIRTIO_MAX_QUEUES];
 static u32 queue_num = 8;			/* of all queues */
 
@@ -44,7 +45,7 @@ static inline int guest_access(u64 gpa, void *in, const void *out, u64 size)
 		reads[gpa - BASE + i]++;
 	if (after)
 		after(gpa, size, !in);
-	return 0;
+	return refuse ? -EFAULT : 0;
 }
 
 static inline int guest_read(void *ctx, u64 gpa, void *buf, u64 size)
@@ -66,6 +67,7 @@ static inline void guest_start(u32 num)
 	memset(reads, 0, sizeof(reads));
 	memset(avail_idx, 0, sizeof(avail_idx));
 	outside = 0;
+	refuse = false;
 	after = NULL;
 	queue_num = num;
 }
