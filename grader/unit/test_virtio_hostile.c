@@ -4,6 +4,9 @@
  * value that was there a moment ago.
  */
 #include "dev/vblk.h"
+#include "dev/vconsole.h"
+#include "dev/ventropy.h"
+#include "dev/vnet.h"
 #include "unit.h"
 #include "virtio_guest.h"
 
@@ -474,6 +477,159 @@ static void storms(void)
 	CHECK(!left && used_idx(0) == (u16)70000 && !is_broken(v) && !outside);
 }
 
+/* ---- A reset in the midst ------------------------------------------------------------------- */
+
+static struct virtio *victim;
+static u32 accesses, reset_at;
+static bool then_refuse;
+static u16 used_then[VIRTIO_MAX_QUEUES];
+
+static void reset_then(u64 gpa, u64 size, bool write)
+{
+	if (accesses++ != reset_at)
+		return;
+	set(victim, VIRTIO_STATUS, 0);
+	for (u32 queue = 0; queue < VIRTIO_MAX_QUEUES; queue++)
+		used_then[queue] = used_idx(queue);
+	refuse = then_refuse;
+}
+
+static void send(void *ctx, const char *text, u64 size)
+{
+}
+
+static void send_frame(void *ctx, const u8 *frame, u32 size)
+{
+}
+
+static u64 no_random(void *ctx)
+{
+	return 0x1122334455667788;
+}
+
+static struct vconsole console = { .send = send };
+static struct vnet net = { .send = send_frame };
+static struct ventropy entropy = { .random = no_random };
+
+static void begin(struct virtio *one, u64 features)
+{
+	victim = one;
+	bring_up(one, features, NUM);
+	after = reset_then;
+}
+
+static void start_disk(u32 type)
+{
+	vblk_init(&block, &memory);
+	begin(v, VIRTIO_F_EVENT_IDX);
+	request(DESC(0), 0, type, 1);
+	offer(0, 0);
+}
+
+static void disk_in(void)
+{
+	start_disk(0);
+	notify_queue(v, 0);
+}
+
+static void disk_out(void)
+{
+	start_disk(1);
+	notify_queue(v, 0);
+}
+
+static void disk_id(void)
+{
+	start_disk(8);
+	notify_queue(v, 0);
+}
+
+static void console_out(void)
+{
+	vconsole_init(&console, &memory);
+	begin(&console.virtio, 0);
+	offer_one(1, DATA, 500, 0);
+	notify_queue(victim, 1);
+}
+
+static void console_in(void)
+{
+	vconsole_init(&console, &memory);
+	begin(&console.virtio, VIRTIO_F_EVENT_IDX);
+	offer_one(0, DATA, 500, F_WRITE);
+	while (vconsole_receive(&console, 'x'))
+		;
+	virtio_wake(victim, 0);
+}
+
+static void net_out(void)
+{
+	vnet_init(&net, &memory);
+	begin(&net.virtio, VIRTIO_F_EVENT_IDX);
+	offer_one(1, DATA, 500, 0);
+	notify_queue(victim, 1);
+}
+
+static void net_in(void)
+{
+	static const u8 frame[60];
+
+	vnet_init(&net, &memory);
+	begin(&net.virtio, 0);
+	offer_one(0, DATA, 2000, F_WRITE);
+	vnet_receive(&net, frame, sizeof(frame));
+}
+
+static void random_bytes(void)
+{
+	ventropy_init(&entropy, &memory);
+	begin(&entropy.virtio, 0);
+	offer_one(0, DATA, 100, F_WRITE);
+	notify_queue(victim, 0);
+}
+
+static void check_reset(void (*work)(void), const char *name)
+{
+	int failures = unit_failures;
+
+	CHECK(reg(victim, VIRTIO_STATUS) == 0 && !virtio_irq(victim) && !outside);
+	for (u32 queue = 0; queue < VIRTIO_MAX_QUEUES; queue++)
+		CHECK(used_idx(queue) == used_then[queue]);
+	CHECK(!victim->queue[0].next_used && !victim->queue[1].next_used);
+	CHECK(!victim->queue[0].next_avail && !victim->queue[1].next_avail);
+	reset_at = UINT32_MAX;
+	work();
+	CHECK(virtio_irq(victim) && used_idx(0) + used_idx(1) == 1);
+	if (failures != unit_failures)
+		printf("  that was %s\n", name);
+}
+
+static void resets(void)
+{
+	static const struct { const char *name; void (*work)(void); } all[] = {
+		{ "a disk, reading", disk_in }, { "a disk, writing", disk_out },
+		{ "a disk's name", disk_id },
+		{ "a console, out", console_out }, { "a console, in", console_in },
+		{ "a net, out", net_out }, { "a net, in", net_in },
+		{ "random bytes", random_bytes },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(all); i++) {
+		u32 n = 0;
+
+		for (bool more = true; more; n++) {	/* each access, in both ways */
+			accesses = 0;
+			reset_at = n / 2;
+			then_refuse = n & 1;
+			all[i].work();
+			more = accesses > reset_at;
+			if (more)
+				check_reset(all[i].work, all[i].name);
+		}
+		CHECK(n > 8);
+	}
+}
+
 int main(void)
 {
 	all_harms();
@@ -481,5 +637,6 @@ int main(void)
 	bad_requests();
 	changing();
 	storms();
+	resets();
 	return UNIT_END();
 }

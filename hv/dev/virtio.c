@@ -12,6 +12,8 @@
 
 void virtio_broken(struct virtio *v)
 {
+	if (!v->status)			/* it has been reset meanwhile */
+		return;
 	v->status |= VIRTIO_S_NEEDS_RESET;
 	if (v->status & VIRTIO_S_DRIVER_OK)
 		v->interrupt |= VIRTIO_I_CONFIG;

@@ -45,6 +45,11 @@ bool virtq_is_sane(const struct virtq *q)
 	       part_is_sane(q->used, RING + (u64)n * USED_ENTRY + 2, 4);
 }
 
+/*
+ * Any access to memory may find that a reset has come meanwhile, which takes `ready` away. What was
+ * under way then ends without another one, and the queue stays as the reset has left it.
+ */
+
 /* ---- Take ----------------------------------------------------------------------------------- */
 
 /**
@@ -122,8 +127,8 @@ static int look(struct virtq *q, const struct virt_memory *m)
 
 	if (q->next_avail != q->seen_avail)
 		return 1;
-	err = read_u16(m, q->avail + RING_IDX, &idx);
-	if (err)
+	err = q->ready ? read_u16(m, q->avail + RING_IDX, &idx) : 0;
+	if (err || !q->ready)
 		return err;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);	/* the rest is younger than idx */
 	if ((u16)(idx - q->next_avail) > q->num)
@@ -143,7 +148,7 @@ int virtq_pop(struct virtq *q, const struct virt_memory *m, struct virtq_chain *
 	c->readable = c->writable = 0;
 	c->readable_size = c->writable_size = 0;
 	err = err ?: virtq_walk(q, m, c->head, c);
-	if (err)
+	if (err || !q->ready)
 		return err;
 	q->next_avail++;
 	return 1;
@@ -160,9 +165,10 @@ int virtq_push(struct virtq *q, const struct virt_memory *m, u16 head, u32 writt
 {
 	struct virtq_used entry = { .id = head, .len = written };
 	u32 place = q->next_used & (q->num - 1);
-	int err = m->write(m->ctx, q->used + RING + place * USED_ENTRY, &entry, sizeof(entry));
+	int err = q->ready ? m->write(m->ctx, q->used + RING + place * USED_ENTRY, &entry,
+				      sizeof(entry)) : 0;
 
-	if (err)
+	if (err || !q->ready)
 		return err;
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	q->next_used++;
@@ -182,14 +188,16 @@ int virtq_wants_interrupt(struct virtq *q, const struct virt_memory *m)
 	u16 since = (u16)(q->next_used - q->told_used), flags, event;
 	int err;
 
+	if (!q->ready)
+		return 0;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* first used.idx, then what it wants */
 	q->told_used = q->next_used;
 	if (!q->event_idx) {
 		err = read_u16(m, q->avail + AVAIL_FLAGS, &flags);
-		return err ?: since && !(flags & VIRTQ_AVAIL_F_NO_INTERRUPT);
+		return err ?: q->ready && since && !(flags & VIRTQ_AVAIL_F_NO_INTERRUPT);
 	}
 	err = read_u16(m, q->avail + RING + q->num * AVAIL_ENTRY, &event);
-	return err ?: (u16)(q->next_used - 1 - event) < since;
+	return err ?: q->ready && (u16)(q->next_used - 1 - event) < since;
 }
 
 /**

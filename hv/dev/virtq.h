@@ -75,14 +75,14 @@ bool virtq_is_sane(const struct virtq *q);
 int virtq_pop(struct virtq *q, const struct virt_memory *m, struct virtq_chain *c);
 
 /**
- * Give a chain back.
+ * Give a chain back. A queue that is not ready, since it was reset meanwhile, does not take it.
  * @param written  bytes, from the start of the writable buffers
  * @return what memory.write() said
  */
 int virtq_push(struct virtq *q, const struct virt_memory *m, u16 head, u32 written);
 
 /**
- * Chains have been given back: does the driver want an interrupt?
+ * Chains have been given back: does the driver want an interrupt? Not if the queue is not ready.
  * @return 1 or 0; what memory.read() said
  */
 int virtq_wants_interrupt(struct virtq *q, const struct virt_memory *m);
