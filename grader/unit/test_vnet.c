@@ -198,7 +198,7 @@ static void transmit(u32 size, u32 first, u32 second)
 	notify_queue(v, TRANSMIT);
 	CHECK(used_idx(TRANSMIT) == 1 && last_head(TRANSMIT) == 0 && !last_size(TRANSMIT));
 	CHECK(virtio_irq(v) && !is_broken(v) && !outside && !used_idx(RECEIVE));
-	CHECK(size < ETH_MIN || frames == (size <= ETH_MAX));
+	CHECK(frames == (size >= ETH_MIN && size <= ETH_MAX));
 	CHECK(!frames || (wire_bytes == size &&
 			  !memcmp(wire, guest + (DATA - BASE) + VNET_HEADER, size)));
 	CHECK(most_reads(DATA, 0x2000) <= 1);

@@ -34,7 +34,7 @@ static int transmit(struct vnet *n)
 
 	if (n->chain.writable || n->chain.readable_size < VNET_HEADER)
 		return -EINVAL;
-	if (size > sizeof(frame))
+	if (size < ETH_MIN || size > sizeof(frame))
 		return 0;
 	err = virtq_read(&n->virtio.memory, &n->chain, VNET_HEADER, frame, size);
 	if (!err)
