@@ -1,7 +1,7 @@
 /*
- * fuzz: Is the driver of a virtio device: a disk, a console, a network card at a switch, or a source
- *       of random numbers. Its status goes up step by step; one that is not live leaves memory alone;
- *       its line is up for a reason; each byte typed arrives once; a disk that is read-only stays.
+ * fuzz: Is the driver of a virtio device: a disk, a console, a network card at a switch, or random
+ *       numbers. Its status goes up step by step; while it is not live it leaves memory alone; its
+ *       line goes down only if somebody can see it; a disk that is read-only stays as it is.
  * covers: dev/virtio.c dev/vblk.c dev/vconsole.c dev/ventropy.c dev/vnet.c dev/vswitch.c
  * size: 768
  */
@@ -112,7 +112,7 @@ static void start(enum kind kind, bool read_only)
 	    kind == NET ? &net.virtio : &entropy.virtio;
 }
 
-/* ---- What must be true all the time ----------------------------------------------------------- */
+/* ---- What must be true all the time ---------------------------------------------------------- */
 
 static void check(void)
 {
@@ -158,7 +158,7 @@ static void set(u32 offset, u64 value)
 	access_register(offset, 4, true, value);
 }
 
-/* ---- The driver ------------------------------------------------------------------------------- */
+/* ---- The driver ------------------------------------------------------------------------------ */
 
 static void put(u32 at, u64 value, u32 size)
 {
@@ -275,7 +275,7 @@ static void frame_comes(struct input *in)
 		vswitch_unplug(&wires, port);
 }
 
-/* ---- Steps ------------------------------------------------------------------------------------ */
+/* ---- Steps ----------------------------------------------------------------------------------- */
 
 static void step(struct input *in)
 {

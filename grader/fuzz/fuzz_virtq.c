@@ -1,7 +1,7 @@
 /*
  * fuzz: Is a driver with a virtqueue: fills its memory, and has chains taken out and given back.
  *       What comes out is what a simple model finds in the same memory, or keeps to the rules if
- *       that memory changes all the time; nothing outside the memory is touched, no end is far away.
+ *       that memory changes all the time; and each chain comes to an end.
  * covers: dev/virtq.c
  * size: 768
  */
@@ -64,7 +64,7 @@ static void put(u64 gpa, u64 value, u64 size)
 		memcpy(memory + (gpa - BASE), &value, size);
 }
 
-/* ---- The model: first all descriptors of a chain, then the rules ------------------------------ */
+/* ---- The model: first all descriptors of a chain, then the rules ----------------------------- */
 
 static struct desc list[VIRTQ_MAX + 2];
 static u32 listed;
@@ -137,7 +137,7 @@ static int wants(const struct virtq *q)
 	return is_new;
 }
 
-/* ---- What is done ----------------------------------------------------------------------------- */
+/* ---- What is done ---------------------------------------------------------------------------- */
 
 static void check_chain(const struct virtq *q, const struct virtq_chain *c)
 {

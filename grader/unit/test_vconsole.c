@@ -143,7 +143,7 @@ static void long_text(void)
 			for (u32 at = 0; at < last_size(RECEIVE) && size < sizeof(got); at++)
 				got[size++] = (char)get(DATA + at, 1);
 		CHECK((u16)(used_idx(RECEIVE) - before) <= 1 || !c.count);
-		if (avail_idx[0] != used_idx(RECEIVE)) {	/* there was nothing: take it back */
+		if (avail_idx[0] != used_idx(RECEIVE)) {	/* it waits: take it back */
 			put(AVAIL(0) + 2, --avail_idx[0], 2);
 			CHECK(!c.count);
 		}

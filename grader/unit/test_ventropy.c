@@ -38,7 +38,8 @@ static void fills(void)
 		u32 got = size < 4096 ? size : 4096;
 
 		start();
-		describe(DESC(0), 0, DATA, size > 3 ? 3 : size, F_WRITE | (size > 3 ? F_NEXT : 0), 1);
+		describe(DESC(0), 0, DATA, size > 3 ? 3 : size,
+			 F_WRITE | (size > 3 ? F_NEXT : 0), 1);
 		describe(DESC(0), 1, DATA + 3, size - 3, F_WRITE, 0);
 		offer(0, 0);
 		notify_queue(v, 0);

@@ -218,7 +218,7 @@ static void resets_anywhere(void)
 			else if (i == 1)
 				set(&v, VIRTIO_QUEUE_NUM, 8);
 			else
-				set(&v, VIRTIO_QUEUE_DESC + (i - 2) / 2 * 0x10 + (i & 1) * 4, 0x1000);
+				set(&v, VIRTIO_QUEUE_DESC + (i - 2) / 2 * 16 + (i & 1) * 4, 4096);
 		}
 		if (steps > 10)
 			set(&v, VIRTIO_QUEUE_READY, 1);

@@ -150,7 +150,7 @@ static void table_within_table(void)
 {
 	d(0, TABLE, 32, F_INDIRECT, 0);
 	t(0, DATA, 16, F_NEXT, 1);
-	t(1, TABLE + 64, 32, F_INDIRECT, 0);
+	t(1, TABLE + 64, 48, F_INDIRECT, 0);
 	request(TABLE + 64, 0, 0, 0);
 	offer(0, 0);
 }

@@ -109,7 +109,8 @@ static void sizes(void)
 	for (u32 size = 0; size <= ETH_MAX + 1; size++) {
 		bool good = size >= ETH_MIN && size <= ETH_MAX;
 
-		CHECK(hop_of(size % 4, 100 + size, to, size) == (good ? 0xf & ~(1 << size % 4) : 0));
+		CHECK(hop_of(size % 4, 100 + size, to, size) ==
+		      (good ? 0xf & ~(1 << size % 4) : 0));
 	}
 	for (u32 i = 0; i < ETH_MIN; i++)
 		CHECK(hop(0, 1, 100 + i) == 0xe);	/* nothing was learned of those */

@@ -1,6 +1,6 @@
 /*
- * For tests of virtio devices: a guest's memory, whose reads are counted, and a driver's half of two
- * queues. The memory does not begin at 0, so that an address that nobody has set is outside.
+ * For tests of virtio devices: a guest's memory, whose reads are counted, and a driver's half of
+ * two queues. The memory does not begin at 0, so that an address that nobody has set is outside.
  */
 #ifndef UNIT_VIRTIO_GUEST_H
 #define UNIT_VIRTIO_GUEST_H
