@@ -20,7 +20,7 @@ struct config {			/* 5.3.4 */
 /* ---- From the driver ------------------------------------------------------------------------ */
 
 /**
- * Send all that is in the readable buffers of the chain c->chain, in their order, through c->send().
+ * Send all that is in the readable buffers of the chain c->chain, in their order, with c->send().
  * However long a buffer is, only a small piece of it is here at a time.
  * @return 0; -EINVAL: the chain has writable buffers, which the driver must not put there; what
  *         memory said
@@ -90,7 +90,8 @@ static int one_chain(struct vconsole *c, u32 queue)
 	u32 written = 0;
 	int err = queue == TRANSMIT ? transmit(c) : receive(c, &written);
 
-	return err ?: virtq_push(&c->virtio.queue[queue], &c->virtio.memory, c->chain.head, written);
+	return err ?: virtq_push(&c->virtio.queue[queue], &c->virtio.memory, c->chain.head,
+				 written);
 }
 
 /* A chain of the receive queue waits there until somebody types. */

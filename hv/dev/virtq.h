@@ -12,8 +12,8 @@
  *      2 [ addr | len | flags | next ]      used ring, by the device
  *        ...                                [ flags | idx | {id, len} ...        | avail_event ]
  *
- * Both `idx` count on and on, and wrap at 65536; idx % size is the ring's next place. Whoever writes
- * idx gives away all up to it.
+ * Both `idx` count on and on, and wrap at 65536; idx % size is the ring's next place. Whoever
+ * writes idx gives away all up to it.
  *
  * All of it is the driver's to write, at any time, so nothing in it can be trusted, and every value
  * is read once. What no driver may do makes an error, after which the device wants a reset.

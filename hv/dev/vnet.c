@@ -64,11 +64,11 @@ static int notify(void *dev, u32 queue)
 
 /**
  * Put a frame into the next chain of the receive queue (5.1.6.4): a struct header, all of it 0 but
- * `num_buffers`, which is 1, and behind it the frame; in the driver's writable buffers, however they
- * are cut. Then give the chain back, with the number of bytes in it, and tell the driver.
+ * `num_buffers`, which is 1, and behind it the frame; in the driver's writable buffers, however
+ * they are cut. Then give the chain back, with the number of bytes in it, and tell the driver.
  *
- * The driver must offer nothing to read there, and room for the largest frame: if the frame does not
- * fit, that is an error, too.
+ * The driver must offer nothing to read there, and room for the largest frame: if the frame does
+ * not fit, that is an error, too.
  * @return 1; 0: the driver has no chain there, the frame is lost; -EINVAL, or another error
  */
 static int put_frame(struct vnet *n, const u8 *frame, u32 size)

@@ -1,6 +1,6 @@
 /**
  * @file vnet.h
- * A virtio network device (virtio 1.2, 5.1). Pure. Frames go to and come from whatever it is plugged
+ * A virtio network device (virtio 1.2, 5.1). Pure. Frames go to and come from what it is plugged
  * into: a switch. A frame that comes while the driver has no buffer for it is lost, as on a wire.
  */
 #ifndef DEV_VNET_H

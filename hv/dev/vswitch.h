@@ -1,7 +1,8 @@
 /**
  * @file vswitch.h
  * An Ethernet switch between the network devices of VMs. Pure. It learns from each frame at which
- * port its sender is, and sends a frame to one port if it knows which, else to all but the sender's.
+ * port its sender is, and sends a frame to one port if it knows which, else to all but the
+ * sender's.
  */
 #ifndef DEV_VSWITCH_H
 #define DEV_VSWITCH_H
