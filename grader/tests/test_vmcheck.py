@@ -114,6 +114,6 @@ def test_the_reference_has_every_word(tmp_path: Path) -> None:
     parser = header.with_suffix(".c").read_text()
     lists = re.findall(r"\*const (?:devices|modes|settings)\[\] = \{(.*?)\}", parser, re.DOTALL)
     words = {word for words in lists for word in re.findall(r'"(\w+)"', words)}
-    assert len(words) == 16 + 8 + 3
+    assert len(words) == 18 + 10 + 3
     assert words <= set(re.findall(r"\w+", reference))
     assert cli_run.vm_file_reference(tmp_path) == ""

@@ -8,7 +8,7 @@
 #define X250 X50 X50 X50 X50 X50
 #define M4 "module \"m\" module \"m\" module \"m\" module \"m\" "
 #define SETTINGS "kernel, cmdline, module, memory, pool, vcpus, devices, mode, load, args, " \
-		 "exits, budget, late, rom, watch, bare or \"}\""
+		 "exits, budget, late, rom, disk, net, watch, bare or \"}\""
 
 static struct vmfile_vm vms[4];
 static struct vmfile_error error;
@@ -120,6 +120,26 @@ static void modules(void)
 	      "expected at most 16 modules in a VM, found the word \"module\"");
 }
 
+static void disks(void)
+{
+	CHECK(parse("vm \"a\" { kernel \"k\" disk \"d.img\" disk 1M readonly net \"lan\" }") == 1);
+	CHECK(vms[0].disks == 2);
+	CHECK_TEXT(vms[0].disk[0].file, "d.img");
+	CHECK(!vms[0].disk[0].size && !vms[0].disk[0].read_only);
+	CHECK_TEXT(vms[0].disk[1].file, "");
+	CHECK(vms[0].disk[1].size == MiB(1) && vms[0].disk[1].read_only);
+	CHECK_TEXT(vms[0].net, "lan");
+	CHECK(parse("vm \"a\" { kernel \"k\" }") == 1 && !vms[0].disks && !vms[0].net[0]);
+	wrong("disk 512 disk 1K disk 2K", 18,
+	      "expected at most 2 disks in a VM, found the word \"disk\"");
+	wrong("disk 513", 6, "expected a multiple of 512, found the number 513");
+	wrong("disk 2G", 6, "expected a size from 512 to 1G, found the number 2G");
+	wrong("disk { }", 6, "expected a size, or a file name in quotes, found \"{\"");
+	wrong("net \"a\" net \"b\"", 9, "expected net only once in a VM, found the word \"net\"");
+	wrong("disk 1K bare", 1, "expected nothing to emulate in a bare VM, found disk");
+	wrong("net \"a\" bare", 1, "expected nothing to emulate in a bare VM, found net");
+}
+
 static void devices(void)
 {
 	CHECK(parse("vm \"a\" { kernel \"k\" devices { exit serial pit } }") == 1);
@@ -133,7 +153,7 @@ static void devices(void)
 	wrong("devices { pic pit pic }", 19,
 	      "expected pic only once in a VM, found the word \"pic\"");
 	wrong("devices { sound }", 11, "expected serial, pic, pit, rtc, keyboard, screen,"
-	      " exit, probe or \"}\", found the word \"sound\"");
+	      " exit, probe, console, entropy or \"}\", found the word \"sound\"");
 	wrong("devices serial", 9, "expected \"{\", found the word \"serial\"");
 	CHECK_TEXT(vmfile_device_name(0), "serial");
 	for (u32 i = 0; i < 64; i++)
@@ -266,6 +286,7 @@ int main(void)
 	texts();
 	modules();
 	devices();
+	disks();
 	bad_files();
 	bad_tokens();
 	bad_values();

@@ -106,8 +106,8 @@ void memmap_guest(struct memmap *map, u64 memory)
 		{ 0x9fc00, 0xa0000, MEMMAP_RESERVED },	/* the BIOS's extended data area */
 		/* then the screen, which no map tells of */
 		{ 0xf0000, MiB(1), MEMMAP_RESERVED },	/* the BIOS */
-		{ MiB(1), 0xfec00000, MEMMAP_RAM },
-		{ 0xfec00000, GiB(4), MEMMAP_RESERVED },	/* APICs, flash memory */
+		{ MiB(1), MEMMAP_HOLE, MEMMAP_RAM },
+		{ MEMMAP_HOLE, GiB(4), MEMMAP_RESERVED },	/* APICs, flash memory */
 		{ GiB(4), UINT64_MAX, MEMMAP_RAM },
 	};
 

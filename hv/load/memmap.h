@@ -8,6 +8,9 @@
 
 #include "lib/types.h"
 
+/** Where a PC has no RAM but devices, up to 4 GiB. */
+#define MEMMAP_HOLE 0xfec00000ull
+
 /** Types of memory, numbered as in an E820 map (ACPI 6.5, table 15.4); Multiboot has them too. */
 #define MEMMAP_RAM	1
 #define MEMMAP_RESERVED	2

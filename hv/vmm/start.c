@@ -37,6 +37,20 @@ int vmm_map(const struct vmm_vm *vm, u64 gpa, u64 size, u32 prot)
 				  hv_gpa_map(vm->id, gpa, size, prot);
 }
 
+/*
+ * The VM's own memory. Where it would be in the way of devices it has a hole, as in a PC's map of
+ * memory (load/memmap.h); what would be there is not to be had.
+ */
+static int map_memory(const struct vmm_vm *vm)
+{
+	const u64 hole = MEMMAP_HOLE, end = GiB(4), size = vm->config->memory;
+
+	if (size <= hole || !bus_mmio_find(&vm->bus, hole, end - hole))
+		return vmm_map(vm, 0, size, HV_PROT_ALL);
+	return vmm_map(vm, 0, hole, HV_PROT_ALL) ?:
+	       size > end ? vmm_map(vm, end, size - end, HV_PROT_ALL) : 0;
+}
+
 int vmm_create(struct vmm_vm *vm)
 {
 	static struct hv_machine_config config;
@@ -57,7 +71,7 @@ int vmm_create(struct vmm_vm *vm)
 	if (!config.bare)
 		vmm_policy(&config);
 	err = hv_machine_configure(id, &config) ?:
-	      vmm_map(vm, 0, vm->config->memory, HV_PROT_ALL);
+	      map_memory(vm);
 	if (err)
 		hv_machine_destroy(id);
 	return err;

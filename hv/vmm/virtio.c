@@ -276,5 +276,6 @@ bool virtio_waits(const struct vmm_vm *vm)
 	const struct vmm_virtio *v = vm->virtio;
 
 	return v && ((v->slot[NET].virtio && vpic_open(&vm->pic, irqs[NET])) ||
-		     (v->slot[CONSOLE].virtio && vm->listens && vpic_open(&vm->pic, irqs[CONSOLE])));
+		     (v->slot[CONSOLE].virtio && vm->listens &&
+		      vpic_open(&vm->pic, irqs[CONSOLE])));
 }

@@ -17,6 +17,7 @@
 #include "dev/vuart.h"
 #include "emul/insn.h"
 #include "load/loader.h"
+#include "load/memmap.h"
 #include "load/vmfile.h"
 
 /** The largest exit status of a VM; also of one that crashed, or was stopped. */
@@ -180,9 +181,7 @@ struct vmm_kernel {
  */
 static inline u64 vmm_plain_end(const struct vmfile_vm *c)
 {
-	const u64 end = 0xfec00000;	/* of a PC's RAM below 4 GiB: see memmap_guest() */
-
-	return c->memory < end ? c->memory : end;
+	return c->memory < MEMMAP_HOLE ? c->memory : MEMMAP_HOLE;
 }
 
 /** Load the VM's kernel, and its modules. Says what is wrong itself. */

@@ -153,7 +153,6 @@ def test_what_cannot_be_done_ends_only_its_own_vm(machine: Machine) -> None:
 @pytest.mark.parametrize("memory, message", [
     ("late 0xfedf1000 4K", "can't be created: a device is where its memory would be"),
     ('rom "hello.64.elf" 0xfedef000', "a device is there"),
-    ("memory 4079M lazy", "can't be created: a device is where its memory would be"),
 ])
 def test_no_memory_where_a_device_is(memory: str, message: str) -> None:
     settings = f'kernel "hello.64.elf" devices {PROBE}'

@@ -27,8 +27,8 @@ def checksum(disk: bytes) -> str:
     return f"{total:#x}"
 
 
-def disk_vm(name: str, disk: str) -> str:
-    return vm(name, "disk.64", args=f"{SEED:#x} {SEEN}", disk=disk,
+def disk_vm(name: str, disk: str, memory: str = "4M") -> str:
+    return vm(name, "disk.64", args=f"{SEED:#x} {SEEN}", disk=disk, memory=memory,
               devices="{ serial pic exit }")
 
 
@@ -57,6 +57,13 @@ def test_disks(machine: Machine, tmp_path: Path) -> None:
                                       ("C", content, False), ("D", empty, True)):
         assert observations(result.channels[channel]) == expected(before, writable), channel
         assert "nestling-disk-1\n" in result.channels[channel]
+
+
+def test_a_disk_and_more_memory_than_below_it(machine: Machine) -> None:
+    """Devices are in a hole below 4 GiB."""
+    empty = bytes(SECTORS * SECTOR)
+    result = machine.run(disk_vm("a", f"{len(empty)}", "6G lazy"))
+    assert observations(result.channels["A"]) == expected(empty, writable=True)
 
 
 def test_a_disk_that_is_not_there(machine: Machine, tmp_path: Path) -> None:
