@@ -378,6 +378,20 @@ static const char *const settings[] = {
 };
 static_assert(ARRAY_SIZE(settings) == SETTINGS + 1, "a name for each setting");
 
+/* What is at an address. */
+static void parse_place(struct parser *p, struct vmfile_vm *vm, enum setting setting)
+{
+	u64 *at = setting == LATE ? &vm->late : setting == ROM ? &vm->rom_at : &vm->watch;
+
+	if (setting == ROM)
+		parse_name(p, vm->rom, "a file name");
+	*at = parse_pages(p, 0, VMFILE_MAX_MEMORY, "an address up to 512G");
+	if (setting == LATE)
+		vm->late_size = parse_pages(p, KiB(4), MiB(16), "a size from 4K to 16M");
+	else if (setting == WATCH)
+		vm->watch_size = parse_pages(p, KiB(4), GiB(1), "a size from 4K to 1G");
+}
+
 static void parse_value(struct parser *p, struct vmfile_vm *vm, enum setting setting)
 {
 	switch (setting) {
@@ -421,23 +435,14 @@ static void parse_value(struct parser *p, struct vmfile_vm *vm, enum setting set
 	case BUDGET:
 		vm->budget = parse_number(p, 1, UINT64_MAX, "a number of TSC ticks, at least 1");
 		break;
-	case LATE:
-		vm->late = parse_pages(p, 0, VMFILE_MAX_MEMORY, "an address up to 512G");
-		vm->late_size = parse_pages(p, KiB(4), MiB(16), "a size from 4K to 16M");
-		break;
-	case ROM:
-		parse_name(p, vm->rom, "a file name");
-		vm->rom_at = parse_pages(p, 0, VMFILE_MAX_MEMORY, "an address up to 512G");
+	case LATE: case ROM: case WATCH:
+		parse_place(p, vm, setting);
 		break;
 	case DISK:
 		parse_disk(p, vm);
 		break;
 	case NET:
 		parse_name(p, vm->net, "a switch's name");
-		break;
-	case WATCH:
-		vm->watch = parse_pages(p, 0, VMFILE_MAX_MEMORY, "an address up to 512G");
-		vm->watch_size = parse_pages(p, KiB(4), GiB(1), "a size from 4K to 1G");
 		break;
 	default:	/* BARE */
 		vm->bare = true;
