@@ -203,7 +203,7 @@ static void offer(u32 queue, u16 head)
 /* A chain of `readable` and `writable` buffers, of sizes from the input. */
 static void chain(struct input *in, u32 queue)
 {
-	u32 how = input_below(in, 16), readable = how & 3, count = readable + (how >> 2);
+	u32 how = input_below(in, 32), readable = how & 3, count = readable + (how >> 2 & 3);
 	u32 at = BASE + DATA;
 
 	for (u32 i = 0; i < count; i++) {
@@ -218,6 +218,8 @@ static void chain(struct input *in, u32 queue)
 		at += size;
 	}
 	offer(queue, 0);
+	if (how & 16)
+		set(VIRTIO_QUEUE_NOTIFY, queue);
 }
 
 /* A request for the disk, whose payload is whole sectors. */

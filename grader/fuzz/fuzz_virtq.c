@@ -249,8 +249,8 @@ static void offer(const struct virtq *q, u16 head)
 	put(q->avail + 2, idx + 1u, 2);
 }
 
-/* A chain without fault, of buffers that may overlap; all or half of it in a table. */
-static void build(const struct virtq *q, struct input *in)
+/* A chain of buffers that may overlap, or be huge; all, or all but one, in a table. And take it. */
+static void build(struct virtq *q, struct virtq_chain *c, struct input *in)
 {
 	u32 how = (u32)input_take(in, 1), count = 1 + how % 4, readable = how >> 2 & 3;
 	u64 table = how & 0x10 ? TABLE : q->desc;
@@ -260,7 +260,7 @@ static void build(const struct virtq *q, struct input *in)
 		u64 at = (i < first ? q->desc : table) + i * 16;
 
 		put(at, BASE + 0x1200 + how * i, 8);
-		put(at + 8, 1 + i * 5, 4);
+		put(at + 8, how & 0x40 ? 0x7fffffff + i : 1 + i * 5, 4);
 		put(at + 12, (i < readable ? 0 : VIRTQ_DESC_F_WRITE) |
 			     (i < count - 1 ? VIRTQ_DESC_F_NEXT : 0), 2);
 		put(at + 14, i + 1, 2);
@@ -273,11 +273,13 @@ static void build(const struct virtq *q, struct input *in)
 			put(TABLE + i * 16 + 14, i + 1 - first, 2);
 	}
 	offer(q, 0);
+	if (how & 0x80 && pop(q, c))
+		push(q, c->head, how);
 }
 
 static void step(struct virtq *q, struct virtq_chain *c, struct input *in)
 {
-	u32 what = input_below(in, 12);
+	u32 what = input_below(in, 12), how;
 	int want, got;
 	u64 at;
 
@@ -296,6 +298,9 @@ static void step(struct virtq *q, struct virtq_chain *c, struct input *in)
 			push(q, c->head, (u32)input_take(in, 2));
 		break;
 	case 7:
+		how = input_below(in, 8);
+		if (how < 6)
+			put(q->avail + 4 + q->num * 2, q->next_used + 2u - how, 2);
 		want = wants(q);
 		got = virtq_wants_interrupt(q, &mem);
 		MUST(moves || got == want);
@@ -309,7 +314,7 @@ static void step(struct virtq *q, struct virtq_chain *c, struct input *in)
 		copy(c, at / 2 % 64, input_below(in, 64), at & 1);
 		break;
 	case 10:
-		build(q, in);
+		build(q, c, in);
 		break;
 	default:
 		at = BASE + input_take(in, 2) % SIZE;
