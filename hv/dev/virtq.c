@@ -7,8 +7,8 @@
 #define AVAIL_FLAGS	0
 #define RING_IDX	2
 #define RING		4
-#define AVAIL_ENTRY	2		/* bytes */
-#define USED_ENTRY	8
+#define AVAIL_ENTRY	2ull		/* bytes */
+#define USED_ENTRY	8ull
 
 struct virtq_desc {			/* 2.7.5 */
 	u64 addr;
