@@ -106,7 +106,8 @@ static int discard(struct vblk *b)
  * writable bytes, or the part of it that fits. S_UNSUPP answers any other. move() and discard()
  * return what the status shall be.
  *
- * @param written  out: of a T_IN that has come off, all of the writable bytes; else 1, the status
+ * @param written  out: how many bytes have been written from the first writable one on without a
+ *                 gap: the status counts if nothing is missing before it (2.7.8.2)
  * @return 0; -EINVAL: no room for a header or a status; what memory said
  */
 static int vblk_request(struct vblk *b, u32 *written)
@@ -114,6 +115,7 @@ static int vblk_request(struct vblk *b, u32 *written)
 	struct virtq_chain *c = &b->chain;
 	const struct virt_memory *m = &b->virtio.memory;
 	struct header h;
+	u64 room = c->writable_size - 1, done = 0;	/* bytes before the status */
 	u8 status;
 	int err;
 
@@ -125,12 +127,13 @@ static int vblk_request(struct vblk *b, u32 *written)
 	switch (h.type) {
 	case T_IN: case T_OUT:
 		err = move(b, h.sector, h.type == T_IN);
+		done = h.type == T_IN && !err ? room : 0;
 		break;
 	case T_FLUSH:
 		break;
 	case T_GET_ID:
-		err = virtq_write(m, c, 0, b->id, c->writable_size - 1 < VBLK_ID_SIZE ?
-				  c->writable_size - 1 : VBLK_ID_SIZE);
+		done = room < VBLK_ID_SIZE ? room : VBLK_ID_SIZE;
+		err = virtq_write(m, c, 0, b->id, done);
 		break;
 	case T_DISCARD:
 		err = discard(b);
@@ -141,8 +144,8 @@ static int vblk_request(struct vblk *b, u32 *written)
 	if (err < 0)
 		return err;
 	status = (u8)err;
-	*written = h.type == T_IN && !err ? (u32)c->writable_size : 1;
-	return virtq_write(m, c, c->writable_size - 1, &status, 1);
+	*written = (u32)(done == room ? room + 1 : done);
+	return virtq_write(m, c, room, &status, 1);
 }
 
 static int notify(void *dev, u32 queue)

@@ -169,7 +169,7 @@ static int plug_disks(struct vmm_vm *vm, const struct virt_memory *memory)
 	static const char *const ids[VMFILE_MAX_DISKS] = { "nestling-disk-1", "nestling-disk-2" };
 	int err = 0;
 
-	for (u32 i = 0; i < vm->config->disks && !err; i++) {
+	for (u32 i = 0; i < VMFILE_MAX_DISKS && i < vm->config->disks && !err; i++) {
 		struct vblk *b = &vm->virtio->disk[i];
 
 		strlcpy(b->id, ids[i], sizeof(b->id));
