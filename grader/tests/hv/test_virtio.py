@@ -90,4 +90,3 @@ def test_frames(machine: Machine, machines: int) -> None:
     for i in range(machines):
         assert observations(result.channels[chr(ord("A") + i)]) == {
             "got": hex(frames * (machines - 1)), "wrong": "0x0", "interrupted": "0x1"}
-
