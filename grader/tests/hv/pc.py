@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nestling.iso import FONT, read_file
-from nestling.platforms import QEMU, bochsrc
+from nestling.platforms import QEMU, SERIAL, bochsrc
 
 COLUMNS, ROWS = 80, 25
 VGA_TEXT = 0xB8000
@@ -132,4 +132,4 @@ def bochs(directory: Path, iso: Path, model: str, instructions: int) -> tuple[st
                          check=False, env={"PATH": "/usr/bin:/usr/local/bin", "TERM": "dumb"})
     dump = "\n".join(line for line in ran.stdout.decode("ascii", "replace").splitlines()
                      if line.startswith("0x"))
-    return (directory / "serial.out").read_text("utf-8", "replace"), text_screen(dump)
+    return (directory / SERIAL).read_text("utf-8", "replace"), text_screen(dump)
