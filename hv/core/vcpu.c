@@ -209,8 +209,6 @@ static __noinline int set_core_groups(struct vcpu *v, const struct hv_vcpu_state
 		v->reinject = s->pending;
 		v->exception.valid = false;
 	}
-	if (groups & HV_STATE_INSN)
-		end_insn(v, s->rip);
 	return 0;
 }
 

@@ -18,8 +18,6 @@ enum {
 /* One instruction under work. */
 struct work {
 	struct vmm_vm *vm;
-	const struct hv_exit *exit;
-	const struct insn *insn;
 	struct emul e;
 	struct hv_event exception;
 	u64 cr2;
@@ -255,7 +253,7 @@ static __noinline const char *execute(struct vmm_vm *vm, const struct hv_exit *x
 				      const struct insn *insn, struct hv_vcpu_state *s)
 {
 	struct work w = {
-		.vm = vm, .exit = x, .insn = insn,
+		.vm = vm,
 		.e = { .rip = s->rip, .rflags = s->rflags, .ctx = &w, .read = mem_read,
 		       .write = mem_write, .check = mem_check, .in = port_in, .out = port_out },
 	};
