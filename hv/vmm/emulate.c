@@ -60,12 +60,6 @@ static int translate(struct work *w, u64 linear, u32 access, u64 *gpa)
 	}
 }
 
-/* Memory that is read only: a write is as one to no memory at all. */
-static bool is_rom(const struct vmm_vm *vm, u64 gpa)
-{
-	return gpa - vm->config->rom_at < vm->rom_size;
-}
-
 /* The guest's memory: all or nothing. Late memory comes when it is touched from here, too. */
 static int copy(struct work *w, u64 gpa, void *buf, u32 size, bool write)
 {
@@ -105,7 +99,7 @@ static int mem_write(void *ctx, u64 linear, u32 size, u64 value)
 	if (err)
 		return err;
 	if (!emulate_claims(w->vm, gpa))
-		return is_rom(w->vm, gpa) ? stop(w, hv_exit_name(HV_EXIT_MEMORY)) :
+		return vmm_is_rom(w->vm, gpa, size) ? stop(w, hv_exit_name(HV_EXIT_MEMORY)) :
 					    copy(w, gpa, &value, size, true);
 	bus_mmio_access(&w->vm->bus, gpa, size, true, &value);
 	return 0;
@@ -119,7 +113,7 @@ static int mem_check(void *ctx, u64 linear, u32 size)
 
 	if (err || emulate_claims(w->vm, gpa))
 		return err;
-	return is_rom(w->vm, gpa) ? stop(w, hv_exit_name(HV_EXIT_MEMORY)) :
+	return vmm_is_rom(w->vm, gpa, size) ? stop(w, hv_exit_name(HV_EXIT_MEMORY)) :
 				    copy(w, gpa, &there, size, false);
 }
 

@@ -77,15 +77,14 @@ static int load_plain(const struct vmfile_vm *c, struct files *f, u64 size, u64 
 	return err;
 }
 
-/* Find a file that the VM needs, as `what`; it is number `file` for the loaders. */
-static int find_file(const struct vmm_vm *vm, const char *what, const char *name, u32 file,
-		     struct files *f, u64 *size)
+int vmm_find_file(const struct vmm_vm *vm, const char *what, const char *name, u32 *module,
+		  u64 *size)
 {
 	struct hv_module m;
 
 	for (u32 i = 0; !hv_module_info(i, &m); i++) {
 		if (!strcmp(m.name, name)) {
-			f->module[file] = i;
+			*module = i;
 			*size = m.size;
 			return 0;
 		}
@@ -101,7 +100,7 @@ static int load_rom(struct vmm_vm *vm)
 	const struct vmfile_vm *c = vm->config;
 	struct files f = { .vm = vm->id };
 	u64 size = 0;
-	int err = find_file(vm, "rom", c->rom, 0, &f, &size);
+	int err = vmm_find_file(vm, "rom", c->rom, &f.module[0], &size);
 
 	if (err)
 		return err;
@@ -128,11 +127,11 @@ int vmm_load_kernel(struct vmm_vm *vm, struct vmm_kernel *k)
 				   .module_count = c->module_count };
 	f.memory = vmm_plain_end(c) - (c->mode == VMFILE_LONG ? VMM_TABLES : 0);
 	err = c->rom[0] ? load_rom(vm) : 0;
-	err = err ?: find_file(vm, "kernel", c->kernel, 0, &f, &l.vm.kernel_size);
+	err = err ?: vmm_find_file(vm, "kernel", c->kernel, &f.module[0], &l.vm.kernel_size);
 	for (u32 i = 0; i < c->module_count && !err; i++) {
 		l.vm.module[i].text = c->module[i].text;
-		err = find_file(vm, "module", c->module[i].name, i + 1, &f,
-				&l.vm.module[i].size);
+		err = vmm_find_file(vm, "module", c->module[i].name, &f.module[1 + i],
+				    &l.vm.module[i].size);
 	}
 	if (err)
 		return err;

@@ -30,8 +30,7 @@ void pc_tick(struct vmm_vm *vm)
 	vpic_line(&vm->pic, IRQ_TIMER, false);
 }
 
-/* A line that may have been low for an instant, which an edge-triggered input must see. */
-static void drive(struct vmm_vm *vm, u8 irq, bool fell, bool up)
+void pc_drive(struct vmm_vm *vm, u8 irq, bool fell, bool up)
 {
 	if (fell)
 		vpic_line(&vm->pic, irq, false);
@@ -52,8 +51,8 @@ static void settle(struct vmm_vm *vm)
 		input_poll(vm);
 	if (vpit_tick(&vm->pit, time))
 		pc_tick(vm);
-	drive(vm, IRQ_KEYBOARD, vkbd_irq_fell(&vm->kbd), vkbd_irq(&vm->kbd));
-	drive(vm, IRQ_RTC, vrtc_irq_fell(&vm->rtc), vrtc_irq(&vm->rtc, time));
+	pc_drive(vm, IRQ_KEYBOARD, vkbd_irq_fell(&vm->kbd), vkbd_irq(&vm->kbd));
+	pc_drive(vm, IRQ_RTC, vrtc_irq_fell(&vm->rtc), vrtc_irq(&vm->rtc, time));
 	due = earlier(vpit_next(&vm->pit), vrtc_next(&vm->rtc));
 	if (vm->listens)
 		due = earlier(due, time + POLL_NS);
@@ -72,7 +71,7 @@ void pc_alarm(struct vmm_vm *vm)
 
 static void serial_line(struct vmm_vm *vm)
 {
-	drive(vm, IRQ_SERIAL, vuart_irq_fell(&vm->uart), vuart_irq(&vm->uart));
+	pc_drive(vm, IRQ_SERIAL, vuart_irq_fell(&vm->uart), vuart_irq(&vm->uart));
 }
 
 void pc_interrupt(struct vmm_vm *vm)

@@ -53,20 +53,15 @@ static int read_memory(void *ctx, u64 gpa, void *buf, u64 size)
 /* A ROM is not the driver's to write, whoever does it for him. */
 static int write_memory(void *ctx, u64 gpa, const void *buf, u64 size)
 {
-	struct vmm_vm *vm = ctx;
-	u64 rom = vm->config->rom_at;
+	const struct vmm_vm *vm = ctx;
 
-	if (gpa < rom + vm->rom_size && gpa + size > rom && vm->rom_size)
-		return -EFAULT;
-	return hv_gpa_write(vm->id, gpa, buf, size);
+	return vmm_is_rom(vm, gpa, size) ? -EFAULT : hv_gpa_write(vm->id, gpa, buf, size);
 }
 
 /* The interrupt line follows the device. */
 static void drive(struct slot_of *s)
 {
-	if (virtio_irq_fell(s->virtio))
-		vpic_line(&s->vm->pic, s->irq, false);
-	vpic_line(&s->vm->pic, s->irq, virtio_irq(s->virtio));
+	pc_drive(s->vm, s->irq, virtio_irq_fell(s->virtio), virtio_irq(s->virtio));
 }
 
 static void access(void *dev, u64 offset, u32 size, bool write, u64 *value)
@@ -134,22 +129,18 @@ static struct vswitch *switch_of(const char *name)
 /* What the disk is made of: a file's copy, filled up with zeros to a sector, or nothing. */
 static int fill_disk(const struct vmm_vm *vm, const struct vmfile_disk *d, struct vblk *b)
 {
-	struct hv_module m = { .size = d->size };
+	u64 size = d->size;
 	u32 file = 0;
+	int err = d->file[0] ? vmm_find_file(vm, "disk", d->file, &file, &size) : 0;
 
-	while (d->file[0] && !hv_module_info(file, &m) && strcmp(m.name, d->file))
-		file++;
-	if (d->file[0] && hv_module_info(file, &m)) {
-		vmm_printf("vm %s: disk \"%s\" is not among the boot modules\n",
-			   vm->config->name, d->file);
-		return -ENOENT;
-	}
-	b->sectors = (m.size + VBLK_SECTOR - 1) / VBLK_SECTOR;
+	if (err)
+		return err;
+	b->sectors = (size + VBLK_SECTOR - 1) / VBLK_SECTOR;
 	b->disk = hv_memory_alloc(b->sectors * VBLK_SECTOR);
 	if (!b->disk && b->sectors)
 		return -ENOMEM;
 	if (d->file[0])
-		hv_module_read(file, 0, b->disk, m.size);
+		hv_module_read(file, 0, b->disk, size);
 	b->read_only = d->read_only;
 	return 0;
 }

@@ -70,6 +70,11 @@ struct vmm_vm *vmm_running(u32 index);
 int pc_init(struct vmm_vm *vm);
 /** Leave the devices as a BIOS does. The vCPU exists. */
 void pc_firmware(struct vmm_vm *vm);
+/**
+ * A device's line to the interrupt controllers. If it `fell`, it has been low for an instant, which
+ * an edge-triggered input must see.
+ */
+void pc_drive(struct vmm_vm *vm, u8 irq, bool fell, bool up);
 /** The timer hypercall's time has come: IRQ 0. */
 void pc_tick(struct vmm_vm *vm);
 /** HV_EXIT_ALARM: a device's time has come. */
@@ -184,6 +189,19 @@ static inline u64 vmm_plain_end(const struct vmfile_vm *c)
 	return c->memory < MEMMAP_HOLE ? c->memory : MEMMAP_HOLE;
 }
 
+/**
+ * Find a file among the boot modules, which the VM needs as `what`. Says itself if it is not there.
+ * @param module,size  out: its number, for hv_module_read(), and its bytes
+ */
+int vmm_find_file(const struct vmm_vm *vm, const char *what, const char *name, u32 *module,
+		  u64 *size);
+/** Is one of these bytes in the VM's ROM? The guest can't write there, and nobody may for it. */
+static inline bool vmm_is_rom(const struct vmm_vm *vm, u64 gpa, u64 size)
+{
+	u64 rom = vm->config->rom_at;
+
+	return gpa < rom + vm->rom_size && gpa + size > rom;
+}
 /** Load the VM's kernel, and its modules. Says what is wrong itself. */
 int vmm_load_kernel(struct vmm_vm *vm, struct vmm_kernel *k);
 
