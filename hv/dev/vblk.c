@@ -96,9 +96,10 @@ static int discard(struct vblk *b)
 }
 
 /**
- * One request, the chain b->chain: a struct header, which is readable, then data, then a byte for
- * the status, S_*, which is the last one of the writable bytes. How these are spread over buffers
- * is the driver's choice (2.7.4), so ask virtq_read() and virtq_write() for them by offset.
+ * One request, the chain of the struct vblk at `dev`: a struct header, which is readable, then
+ * data, then a byte for the status, S_*, which is the last one of the writable bytes. How these are
+ * spread over buffers is the driver's choice (2.7.4), so ask virtq_read() and virtq_write() for
+ * them by offset.
  *
  * T_IN: sectors from header.sector on go to the writable bytes before the status; T_OUT: what is
  * behind the header goes to the disk; T_DISCARD: what is behind the header says which sectors to
@@ -110,8 +111,9 @@ static int discard(struct vblk *b)
  *                 gap: the status counts if nothing is missing before it (2.7.8.2)
  * @return 0; -EINVAL: no room for a header or a status; what memory said
  */
-static int vblk_request(struct vblk *b, u32 *written)
+static int vblk_request(void *dev, u32 *written)
 {
+	struct vblk *b = dev;
 	struct virtq_chain *c = &b->chain;
 	const struct virt_memory *m = &b->virtio.memory;
 	struct header h;
@@ -151,21 +153,8 @@ static int vblk_request(struct vblk *b, u32 *written)
 static int notify(void *dev, u32 queue)
 {
 	struct vblk *b = dev;
-	struct virtq *q = &b->virtio.queue[queue];
-	const struct virt_memory *m = &b->virtio.memory;
-	u32 written = 0;
-	int more;
 
-	do {
-		while ((more = virtq_pop(q, m, &b->chain)) > 0) {
-			more = vblk_request(b, &written) ?:
-			       virtq_push(q, m, b->chain.head, written);
-			if (more)
-				return more;
-		}
-		more = more ?: virtq_listen(q, m);
-	} while (more > 0);
-	return more ?: virtio_tell(&b->virtio, queue);
+	return virtio_serve(&b->virtio, queue, &b->chain, vblk_request);
 }
 
 static void config(void *dev, u8 *bytes)

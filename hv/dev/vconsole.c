@@ -25,8 +25,9 @@ struct config {			/* 5.3.4 */
  * @return 0; -EINVAL: the chain has writable buffers, which the driver must not put there; what
  *         memory said
  */
-static int transmit(struct vconsole *c)
+static int transmit(void *dev, u32 *written)
 {
+	struct vconsole *c = dev;
 	char piece[128];
 	u64 left = c->chain.readable_size;
 
@@ -85,35 +86,35 @@ static int receive(struct vconsole *c, u32 *written)
 
 /* ---- Queues --------------------------------------------------------------------------------- */
 
-static int one_chain(struct vconsole *c, u32 queue)
+/* A chain of the receive queue waits there until somebody types. */
+static int serve_typed(struct vconsole *c)
 {
-	u32 written = 0;
-	int err = queue == TRANSMIT ? transmit(c) : receive(c, &written);
+	struct virtq *q = &c->virtio.queue[RECEIVE];
+	const struct virt_memory *m = &c->virtio.memory;
+	int more = 1;
 
-	return err ?: virtq_push(&c->virtio.queue[queue], &c->virtio.memory, c->chain.head,
-				 written);
+	while (c->count && more > 0) {
+		u32 written = 0;
+		int err;
+
+		more = virtq_pop(q, m, &c->chain);
+		if (!more) {
+			more = virtq_listen(q, m);
+		} else if (more > 0) {
+			err = receive(c, &written) ?: virtq_push(q, m, c->chain.head, written);
+			if (err)
+				return err;
+		}
+	}
+	return more < 0 ? more : virtio_tell(&c->virtio, RECEIVE);
 }
 
-/* A chain of the receive queue waits there until somebody types. */
 static int notify(void *dev, u32 queue)
 {
 	struct vconsole *c = dev;
-	struct virtq *q = &c->virtio.queue[queue];
-	const struct virt_memory *m = &c->virtio.memory;
-	int more = 0;
 
-	do {
-		while ((queue == TRANSMIT || c->count) &&
-		       (more = virtq_pop(q, m, &c->chain)) > 0) {
-			more = one_chain(c, queue);
-			if (more)
-				return more;
-		}
-		if (queue == RECEIVE && !c->count)
-			break;
-		more = more ?: virtq_listen(q, m);
-	} while (more > 0);
-	return more < 0 ? more : virtio_tell(&c->virtio, queue);
+	return queue == TRANSMIT ? virtio_serve(&c->virtio, queue, &c->chain, transmit) :
+				   serve_typed(c);
 }
 
 static void config(void *dev, u8 *bytes)

@@ -7,8 +7,9 @@
 #define MOST		4096	/* bytes for one chain: a driver that wants more asks again */
 
 /* The driver gives nothing to read (5.4.6.1); it gets at least one byte. */
-static int fill(struct ventropy *e, u32 *written)
+static int fill(void *dev, u32 *written)
 {
+	struct ventropy *e = dev;
 	u32 size = e->chain.writable_size < MOST ? (u32)e->chain.writable_size : MOST;
 
 	if (e->chain.readable || !size)
@@ -28,20 +29,8 @@ static int fill(struct ventropy *e, u32 *written)
 static int notify(void *dev, u32 queue)
 {
 	struct ventropy *e = dev;
-	struct virtq *q = &e->virtio.queue[queue];
-	const struct virt_memory *m = &e->virtio.memory;
-	u32 written = 0;
-	int more;
 
-	do {
-		while ((more = virtq_pop(q, m, &e->chain)) > 0) {
-			more = fill(e, &written) ?: virtq_push(q, m, e->chain.head, written);
-			if (more)
-				return more;
-		}
-		more = more ?: virtq_listen(q, m);
-	} while (more > 0);
-	return more ?: virtio_tell(&e->virtio, queue);
+	return virtio_serve(&e->virtio, queue, &e->chain, fill);
 }
 
 static void config(void *dev, u8 *bytes)

@@ -28,6 +28,26 @@ int virtio_tell(struct virtio *v, u32 queue)
 	return wants < 0 ? wants : 0;
 }
 
+int virtio_serve(struct virtio *v, u32 queue, struct virtq_chain *c,
+		 int (*serve)(void *dev, u32 *written))
+{
+	struct virtq *q = &v->queue[queue];
+	int more;
+
+	do {
+		while ((more = virtq_pop(q, &v->memory, c)) > 0) {
+			u32 written = 0;
+
+			more = serve(v->dev, &written) ?:
+			       virtq_push(q, &v->memory, c->head, written);
+			if (more)
+				return more;
+		}
+		more = more ?: virtq_listen(q, &v->memory);
+	} while (more > 0);
+	return more ?: virtio_tell(v, queue);
+}
+
 void virtio_wake(struct virtio *v, u32 queue)
 {
 	if (virtio_is_live(v) && v->queue[queue].ready && v->kind->notify(v->dev, queue))

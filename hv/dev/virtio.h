@@ -105,6 +105,15 @@ static inline bool virtio_has(const struct virtio *v, u64 features)
 /** Chains have been given back in a queue: interrupt if the driver wants it. @return 0; an error */
 int virtio_tell(struct virtio *v, u32 queue);
 
+/**
+ * Serve a queue until it is empty: take each chain into `c`, have `serve` do it, give it back; then
+ * have the driver notify us of the next one, and interrupt if it wants that.
+ * @param serve  gets `v->dev`; sets how many bytes it has written, which are 0 before
+ * @return 0; what `serve` said, with the chain not given back; another error
+ */
+int virtio_serve(struct virtio *v, u32 queue, struct virtq_chain *c,
+		 int (*serve)(void *dev, u32 *written));
+
 /** Something has come for the driver: see to a queue, without a notification. */
 void virtio_wake(struct virtio *v, u32 queue);
 

@@ -26,8 +26,9 @@ struct header {			/* 5.1.6 */
 static_assert(sizeof(struct header) == VNET_HEADER, "5.1.6");
 
 /* A header and a frame, in buffers to be read only (5.1.6.2). What is no frame is not sent. */
-static int transmit(struct vnet *n)
+static int transmit(void *dev, u32 *written)
 {
+	struct vnet *n = dev;
 	u64 size = n->chain.readable_size - VNET_HEADER;
 	u8 frame[ETH_MAX];
 	int err;
@@ -42,24 +43,12 @@ static int transmit(struct vnet *n)
 	return err;
 }
 
+/* In the receive queue the buffers wait for frames. */
 static int notify(void *dev, u32 queue)
 {
 	struct vnet *n = dev;
-	struct virtq *q = &n->virtio.queue[queue];
-	const struct virt_memory *m = &n->virtio.memory;
-	int more;
 
-	if (queue == RECEIVE)
-		return 0;		/* the buffers wait for frames */
-	do {
-		while ((more = virtq_pop(q, m, &n->chain)) > 0) {
-			more = transmit(n) ?: virtq_push(q, m, n->chain.head, 0);
-			if (more)
-				return more;
-		}
-		more = more ?: virtq_listen(q, m);
-	} while (more > 0);
-	return more ?: virtio_tell(&n->virtio, queue);
+	return queue == TRANSMIT ? virtio_serve(&n->virtio, queue, &n->chain, transmit) : 0;
 }
 
 /**
