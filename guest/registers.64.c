@@ -3,10 +3,7 @@
  * and after each write the sum of the probe (hv/dev/vprobe.h), which tells what it has seen.
  * Arguments: where the list is, a seed for the probe.
  */
-#include "guest.h"
-
-#define PROBE_SEED	0x2a4		/* OUT; IN: the sum's low half ... */
-#define PROBE_SUM_HIGH	0x2a8		/* ... and its high one */
+#include "probe.h"
 
 /* Behind the last one is one of size 0. */
 struct step {
@@ -15,14 +12,6 @@ struct step {
 	u64 rax;		/* as it is before: of a write that is what is written */
 	u32 size, write;
 };
-
-static u64 inl(u16 port)
-{
-	u32 v;
-
-	asm volatile("inl %1, %0" : "=a"(v) : "d"(port));
-	return v;
-}
 
 static u64 read_device(const struct step *s)
 {
@@ -54,7 +43,7 @@ int main(u64 list, u64 seed)
 	for (const struct step *s = (const struct step *)list; s->size; s++) {
 		if (s->write) {
 			write_device(s);
-			observe(s->name, inl(PROBE_SUM_HIGH) << 32 | inl(PROBE_SEED));
+			observe(s->name, probe_sum());
 		} else {
 			observe(s->name, read_device(s));
 		}

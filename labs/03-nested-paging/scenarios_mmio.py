@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable
 
 from nestling.probe import MEMORY, MEMORY_SIZE, STREAM, STREAM_SIZE, Probe
-from nestling.scenario import Scenario, scenario
+from nestling.scenario import Scenario, scenario, vm_text
 
 LIST = 0x40000000  # where the guest finds it
 SIZES = (1, 2, 4, 8)
@@ -37,9 +37,8 @@ def devices(seed: int, kind: str, accesses: Iterable[tuple[int, int, bool]]) -> 
             kept = rax >> 8 * size << 8 * size if size < 4 else 0
             seen = kept | probe.load(address, size)
         prints[name] = f"{seen:#x}"
-    text = (f'vm "device" {{\n    kernel "registers.64.elf"\n    args {LIST:#x} {seed:#x}\n'
-            f'    rom "steps" {LIST:#x}\n    devices {{ serial exit probe }}\n'
-            '    budget 30000000\n}\n')
+    text = vm_text("device", "registers.64.elf", args=(LIST, seed), budget=30_000_000).replace(
+        "}\n", f'    rom "steps" {LIST:#x}\n    devices {{ serial exit probe }}\n}}\n')
     return Scenario(text, stops={"device": "exit"}, exits={"memory": len(prints), "io": ANY},
                     prints={"device": prints}, files={"steps": steps + bytes(40)})
 
